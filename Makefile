@@ -1,0 +1,37 @@
+# Every target sets up .venv by itself; a machine needs Python 3.11 or newer and make, nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: setup run test check bench screenshots clean
+
+setup: $(STAMP)
+
+$(STAMP): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Clown needs Python 3.11 or newer; set PYTHON=/path/to/python3.11'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $(STAMP)
+
+run: setup
+	@$(BIN)/clown-tui
+
+test: setup
+	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= $(ARGS)
+	@$(BIN)/python -m coverage report --fail-under 85 --format total >/dev/null || { $(BIN)/python -m coverage report; exit 1; }
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python -m benchmarks $(ARGS)
+
+screenshots: setup
+	$(BIN)/python -m screenshots
+
+clean:
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info

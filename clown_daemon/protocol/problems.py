@@ -1,0 +1,91 @@
+"""Every failure a caller can see: a stable code, its HTTP status, one sentence, and a hint where there is a cure.
+
+Source: the envelope of the HTTP contract, `{"success": false, "error", "code", "hint"?}`.
+"""
+
+from enum import StrEnum
+
+import msgspec
+
+
+class ProblemCode(StrEnum):
+    """Stable names of failures; clients may branch on them."""
+
+    BAD_JSON = "bad_json"
+    BAD_REQUEST = "bad_request"
+    INVALID_FIELD = "invalid_field"
+    UNKNOWN_FIELD = "unknown_field"
+    UNKNOWN_PARAMETER = "unknown_parameter"
+    UNKNOWN_EVENT = "unknown_event"
+    UNAUTHORIZED = "unauthorized"
+    FOREIGN_HOST = "foreign_host"
+    FOREIGN_ORIGIN = "foreign_origin"
+    NOT_FOUND = "not_found"
+    UNKNOWN_PROFILE = "unknown_profile"
+    UNKNOWN_AGENT = "unknown_agent"
+    UNKNOWN_PROVIDER = "unknown_provider"
+    UNKNOWN_ENDPOINT = "unknown_endpoint"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    PROFILE_EXISTS = "profile_exists"
+    PROFILE_RUNNING = "profile_running"
+    PROFILE_NOT_RUNNING = "profile_not_running"
+    AGENT_NOT_INSTALLED = "agent_not_installed"
+    INCOMPATIBLE_PROVIDER = "incompatible_provider"
+    IMPORT_RUNNING = "import_running"
+    GONE = "gone"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    UPGRADE_REQUIRED = "upgrade_required"
+    TOO_MANY_CONNECTIONS = "too_many_connections"
+    RATE_LIMITED = "rate_limited"
+    SPAWN_FAILED = "spawn_failed"
+    SHUTTING_DOWN = "shutting_down"
+    STORE_UNAVAILABLE = "store_unavailable"
+    INTERNAL = "internal"
+
+
+STATUS: dict[ProblemCode, int] = {
+    ProblemCode.BAD_JSON: 400,
+    ProblemCode.BAD_REQUEST: 400,
+    ProblemCode.INVALID_FIELD: 400,
+    ProblemCode.UNKNOWN_FIELD: 400,
+    ProblemCode.UNKNOWN_PARAMETER: 400,
+    ProblemCode.UNKNOWN_EVENT: 400,
+    ProblemCode.UNAUTHORIZED: 401,
+    ProblemCode.FOREIGN_HOST: 403,
+    ProblemCode.FOREIGN_ORIGIN: 403,
+    ProblemCode.NOT_FOUND: 404,
+    ProblemCode.UNKNOWN_PROFILE: 404,
+    ProblemCode.UNKNOWN_AGENT: 404,
+    ProblemCode.UNKNOWN_PROVIDER: 404,
+    ProblemCode.UNKNOWN_ENDPOINT: 400,
+    ProblemCode.METHOD_NOT_ALLOWED: 405,
+    ProblemCode.PROFILE_EXISTS: 409,
+    ProblemCode.PROFILE_RUNNING: 409,
+    ProblemCode.PROFILE_NOT_RUNNING: 409,
+    ProblemCode.AGENT_NOT_INSTALLED: 409,
+    ProblemCode.INCOMPATIBLE_PROVIDER: 400,
+    ProblemCode.IMPORT_RUNNING: 409,
+    ProblemCode.GONE: 410,
+    ProblemCode.TOO_LARGE: 413,
+    ProblemCode.UNSUPPORTED_MEDIA_TYPE: 415,
+    ProblemCode.UPGRADE_REQUIRED: 426,
+    ProblemCode.TOO_MANY_CONNECTIONS: 503,
+    ProblemCode.RATE_LIMITED: 429,
+    ProblemCode.SPAWN_FAILED: 500,
+    ProblemCode.SHUTTING_DOWN: 503,
+    ProblemCode.STORE_UNAVAILABLE: 503,
+    ProblemCode.INTERNAL: 500,
+}
+"""The HTTP status of each code; complete, a test walks it."""
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The body of every failed reply."""
+
+    success: bool
+    error: str
+    code: str
+    hint: str | None = None
+    request_id: str | None = None
+    """Only for `internal`: the number under which the daemon's log has the cause."""

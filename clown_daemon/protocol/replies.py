@@ -1,0 +1,81 @@
+"""What a command answers when the answer is no resource."""
+
+import msgspec
+
+from clown_daemon.protocol.resources import Agent
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence for a person."""
+
+    message: str
+
+
+class ProfileMessage(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `POST /api/profiles` and `PATCH /api/profiles/{alias}`."""
+
+    alias: str
+    message: str
+
+
+class RunStarted(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `POST /api/profiles/{alias}/run`."""
+
+    run_id: str
+    pid: int
+
+
+class RunStopped(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `POST /api/profiles/{alias}/stop`, once the whole process group is gone."""
+
+    run_id: str
+    exit_code: int | None
+    message: str
+
+
+class OutputLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One line that a run printed."""
+
+    number: int
+    stream: str
+    """`stdout` or `stderr`."""
+    text: str
+    """Without its line end; undecodable bytes replaced; cut at 64 KiB."""
+
+
+class OutputPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/profiles/{alias}/output`: lines after the asked number, oldest first."""
+
+    run_id: str | None
+    lines: tuple[OutputLine, ...]
+    next: int
+    """Pass it as `after` to go on."""
+    dropped: int = 0
+    """Lines between `after` and the first one here that are no longer kept."""
+    running: bool = False
+
+
+class EventPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/events`: events of the log after the asked number, oldest first."""
+
+    log: str
+    events: tuple[msgspec.Raw, ...]
+    """Each exactly as it was sent on the stream."""
+    next: int
+    """Pass it as `since` to go on."""
+    head: int
+    floor: int
+
+
+class Detection(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `POST /api/agents/detect`."""
+
+    agents: tuple[Agent, ...]
+    changed: int
+
+
+class Health(msgspec.Struct, frozen=True, kw_only=True):
+    """The bare body of `GET /api/health`."""
+
+    status: str
+    version: str

@@ -1,0 +1,356 @@
+"""What exists, as it stands on the wire: in replies, in the snapshot, and whole in the `resource` of an event.
+
+Shapes of the documented API are fixed (`ProfileSummary`, `ProfileDetail`, `AgentSummary`, ... one per documented
+call); the full resources (`Profile`, `Agent`, `Proxy`, `Registry`, `ProfileUsage`, `UsageImport`, `Daemon`) are what
+the snapshot holds and what events carry. A number that does not exist is None, never 0. Instants are RFC 3339 strings in `*_at` and
+`last_*`, epoch milliseconds in `*_ms`. Money is US dollars as a JSON number; inside the daemon it is exact
+(`clown_daemon.usage.pricing`).
+"""
+
+from typing import Literal
+
+import msgspec
+
+# -- tokens and money -------------------------------------------------------------------------------------------------
+
+
+class Tokens(msgspec.Struct, frozen=True, kw_only=True):
+    """Token counts of billed responses. `input_tokens` leaves out everything read from or written to a cache."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cache_creation_input_tokens: int = 0
+    cache_read_input_tokens: int = 0
+
+    @property
+    def total(self) -> int:
+        """All four classes added up."""
+        return self.input_tokens + self.output_tokens + self.cache_creation_input_tokens + self.cache_read_input_tokens
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """US dollars by token class. All None when nothing in it has a known price; see `unpriced` beside it otherwise."""
+
+    input_cost: float | None = 0.0
+    output_cost: float | None = 0.0
+    cache_creation_cost: float | None = 0.0
+    cache_read_cost: float | None = 0.0
+    total_cost: float | None = 0.0
+
+
+# -- profiles and runs ------------------------------------------------------------------------------------------------
+
+RunState = Literal["starting", "running", "stopping", "exited", "failed", "lost"]
+"""`exited`: ended by itself or stopped on request. `failed`: never started. `lost`: ended while no daemon watched."""
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One start of a profile's agent. Arguments are left out: they may hold a prompt."""
+
+    run_id: str
+    state: RunState
+    pid: int | None
+    started_at: str
+    ended_at: str | None = None
+    exit_code: int | None = None
+    """The exit status, or minus the signal number; None while it runs and when nobody saw it end."""
+    runtime_secs: int | None = None
+    interactive: bool = False
+    error: str | None = None
+    """Why it never started, in one sentence."""
+
+
+class ProfileSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `GET /api/profiles`."""
+
+    alias: str
+    agent_id: str
+    provider_id: str
+    endpoint_id: str | None
+    model: str | None
+    last_used: str | None
+
+
+class ProfileDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/profiles/{alias}`."""
+
+    alias: str
+    agent_id: str
+    provider_id: str
+    endpoint_id: str | None
+    model: str | None
+    last_used: str | None
+    created_at: str
+    profile_home: str
+
+
+class Profile(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile with its newest run: what the snapshot holds and what `Profile*` events carry."""
+
+    alias: str
+    agent_id: str
+    provider_id: str
+    endpoint_id: str | None = None
+    model: str | None = None
+    last_used: str | None = None
+    created_at: str
+    profile_home: str
+    has_api_key: bool = False
+    run: Run | None = None
+
+
+# -- agents and providers ---------------------------------------------------------------------------------------------
+
+
+class AgentSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `GET /api/agents`."""
+
+    id: str
+    name: str
+    installed: bool
+    version: str | None
+    binary_path: str | None
+    profile_count: int
+
+
+class AgentDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/agents/{id}`."""
+
+    id: str
+    name: str
+    installed: bool
+    version: str | None
+    binary: str
+    binary_path: str | None
+    profile_strategy: str
+    supports_hooks: bool
+    default_model: str | None
+    supported_models: tuple[str, ...]
+
+
+class Agent(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent program and what was found of it on this machine: what the snapshot holds and `Agent*` events carry."""
+
+    id: str
+    name: str
+    installed: bool
+    version: str | None
+    binary: str
+    binary_path: str | None
+    profile_strategy: str
+    supports_hooks: bool
+    default_model: str | None
+    supported_models: tuple[str, ...] = ()
+    source: str = "bundled"
+    """Where its manifest came from: `bundled`, `user` or `registry`."""
+    problem: str | None = None
+    """Why the version of an installed program is unknown, in one sentence."""
+
+
+ProviderType = Literal["anthropic", "anthropic-compatible", "openai", "openai-compatible", "self"]
+
+
+class ProviderSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `GET /api/providers`."""
+
+    id: str
+    name: str
+    type: ProviderType
+    default_model: str | None
+
+
+class Provider(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/providers/{id}`, and the snapshot's entry."""
+
+    id: str
+    name: str
+    type: ProviderType
+    endpoints: dict[str, str]
+    default_endpoint: str | None
+    models: tuple[str, ...]
+    default_model: str | None
+
+
+# -- proxies and registry ---------------------------------------------------------------------------------------------
+
+ProxyState = Literal["stopped", "starting", "running", "stopping", "backing_off", "failed"]
+
+
+class Proxy(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile's metering proxy: what the snapshot holds and `Proxy*` events carry."""
+
+    profile: str
+    enabled: bool
+    port: int | None
+    pid: int | None
+    status: ProxyState
+    restarts: int = 0
+    started_at: str | None = None
+    last_error: str | None = None
+
+
+class Registry(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/registry`: where manifests and prices come from."""
+
+    channel: str
+    commit: str | None
+    last_sync: str | None
+    cached: bool
+    syncing: bool = False
+    last_error: str | None = None
+
+
+# -- usage ------------------------------------------------------------------------------------------------------------
+
+UNATTRIBUTED = "unattributed"
+"""The bucket of usage that belongs to no profile: the agent ran outside Clown's profile homes."""
+
+
+class ProfileUsageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `UsageReport.aggregates.by_profile`."""
+
+    profile: str
+    tokens: Tokens
+    cost: Cost
+    sessions: int
+    runtime_secs: int
+    last_used: str | None
+
+
+class UsageAggregates(msgspec.Struct, frozen=True, kw_only=True):
+    """Breakdowns of a usage report."""
+
+    by_profile: dict[str, ProfileUsageReport]
+
+
+class UsageReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/usage`."""
+
+    period: str
+    total_tokens: Tokens
+    total_cost: Cost
+    total_sessions: int
+    total_runtime_secs: int
+    aggregates: UsageAggregates
+    unpriced_responses: int = 0
+    """Responses whose model has no known price; `total_cost` leaves them out."""
+    unpriced_models: tuple[str, ...] = ()
+
+
+class ModelUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage of one model within a period."""
+
+    model: str
+    tokens: Tokens
+    cost: Cost
+    responses: int
+    unpriced_responses: int = 0
+
+
+class PeriodUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage of one profile within one period, models sorted by name."""
+
+    start_ms: int
+    """The instant at which the period began in the user's time zone."""
+    tokens: Tokens = Tokens()
+    cost: Cost = Cost()
+    responses: int = 0
+    sessions: int = 0
+    unpriced_responses: int = 0
+    by_model: tuple[ModelUsage, ...] = ()
+
+
+class UsageBucket(msgspec.Struct, frozen=True, array_like=True):
+    """One step of a time line, `[start_ms, tokens, cost]` on the wire. Steps without usage are left out."""
+
+    start_ms: int
+    tokens: int
+    cost_usd: float | None
+
+
+class ProfileUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile's totals: what the snapshot holds, one per profile that has any usage, and `UsageUpdated` carries."""
+
+    profile: str
+    """An alias, or `unattributed`."""
+    agent_id: str | None
+    last_used: str | None
+    today: PeriodUsage
+    week: PeriodUsage
+    month: PeriodUsage
+    minutes: tuple[UsageBucket, ...] = ()
+    """The last 15 minutes, oldest first: burn rate and token sparks are cut from these."""
+    hours: tuple[UsageBucket, ...] = ()
+    """The last 24 hours, oldest first."""
+    days: tuple[UsageBucket, ...] = ()
+    """The last 7 days of the user's calendar, oldest first."""
+
+
+ImportState = Literal["running", "done", "failed", "cancelled"]
+
+
+class UsageImport(msgspec.Struct, frozen=True, kw_only=True):
+    """How far reading an agent's existing logs has come; one per source."""
+
+    source: str
+    state: ImportState
+    files_done: int = 0
+    files_total: int = 0
+    bytes_done: int = 0
+    bytes_total: int = 0
+    records_imported: int = 0
+    """Responses that were new; a second import of the same logs adds 0."""
+    lines_broken: int = 0
+    started_at: str | None = None
+    error: str | None = None
+
+
+# -- the daemon, and everything at once -------------------------------------------------------------------------------
+
+
+class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/daemon/status`."""
+
+    status: str
+    pid: int
+    uptime_secs: int
+    version: str
+    profiles_count: int
+    active_proxies: int
+
+
+class Daemon(msgspec.Struct, frozen=True, kw_only=True):
+    """The daemon itself: what the snapshot holds and `Daemon*` events carry."""
+
+    pid: int
+    version: str
+    instance: str
+    """Random per process: tells a restart from a reconnect."""
+    started_at: str
+    status: Literal["running", "degraded", "stopping"] = "running"
+    problems: tuple[str, ...] = ()
+    """What does not work right now, one sentence each (a broken manifest, an unreadable log folder)."""
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/snapshot`: everything a dashboard shows, read in one transaction.
+
+    True exactly at `seq` of `log`: applying every later event to it gives every later snapshot. Lists are sorted by
+    their key (`id`, `alias`, `profile`, `source`).
+    """
+
+    log: str
+    seq: int
+    at_ms: int
+    time_zone: str
+    """IANA name of the zone that days are cut in."""
+    valid_until_ms: int
+    """The end of the user's day: the periods of `usage` begin anew then, so the snapshot must be read again."""
+    daemon: Daemon
+    agents: tuple[Agent, ...] = ()
+    providers: tuple[Provider, ...] = ()
+    profiles: tuple[Profile, ...] = ()
+    proxies: tuple[Proxy, ...] = ()
+    registry: Registry | None = None
+    usage: tuple[ProfileUsage, ...] = ()
+    imports: tuple[UsageImport, ...] = ()

@@ -1,0 +1,98 @@
+-- The event log: the transactional outbox. AUTOINCREMENT, so that a number is never used twice.
+CREATE TABLE log_identity (
+    only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+    log      TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE events (
+    seq     INTEGER PRIMARY KEY AUTOINCREMENT,
+    type    TEXT NOT NULL,
+    profile TEXT,
+    at_ms   INTEGER NOT NULL,
+    body    BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE profiles (
+    alias        TEXT PRIMARY KEY,
+    agent_id     TEXT NOT NULL,
+    provider_id  TEXT NOT NULL,
+    endpoint_id  TEXT,
+    model        TEXT,
+    created_ms   INTEGER NOT NULL,
+    last_used_ms INTEGER,
+    home         TEXT NOT NULL,
+    has_api_key  INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- One row per start of an agent, written before the spawn, so that no child is ever unknown.
+CREATE TABLE runs (
+    run_id         TEXT PRIMARY KEY,
+    alias          TEXT NOT NULL,
+    state          TEXT NOT NULL,
+    pid            INTEGER,
+    process_start  REAL,
+    started_ms     INTEGER NOT NULL,
+    ended_ms       INTEGER,
+    exit_code      INTEGER,
+    interactive    INTEGER NOT NULL DEFAULT 0,
+    error          TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX runs_by_alias ON runs (alias, started_ms);
+CREATE INDEX runs_open ON runs (state) WHERE ended_ms IS NULL;
+
+-- What the last probe found of each agent.
+CREATE TABLE agents (
+    id          TEXT PRIMARY KEY,
+    installed   INTEGER NOT NULL,
+    version     TEXT,
+    binary_path TEXT,
+    body        BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The ledger: one row per billed response, kept for ever. Costs are whole picodollars; NULL is an unknown price.
+CREATE TABLE usage_records (
+    key               TEXT PRIMARY KEY,
+    source            TEXT NOT NULL,
+    profile           TEXT NOT NULL,
+    agent_id          TEXT NOT NULL,
+    model             TEXT NOT NULL,
+    session           TEXT NOT NULL,
+    project           TEXT,
+    at_ms             INTEGER NOT NULL,
+    message_id        TEXT,
+    input_tokens      INTEGER NOT NULL,
+    output_tokens     INTEGER NOT NULL,
+    reasoning_tokens  INTEGER NOT NULL DEFAULT 0,
+    cache_read_tokens INTEGER NOT NULL,
+    cache_write_5m_tokens INTEGER NOT NULL,
+    cache_write_1h_tokens INTEGER NOT NULL,
+    web_searches      INTEGER NOT NULL DEFAULT 0,
+    fast              INTEGER NOT NULL DEFAULT 0,
+    sidechain         INTEGER NOT NULL DEFAULT 0,
+    complete          INTEGER NOT NULL DEFAULT 1,
+    input_pico        INTEGER,
+    output_pico       INTEGER,
+    cache_write_pico  INTEGER,
+    cache_read_pico   INTEGER,
+    total_pico        INTEGER,
+    price_table       TEXT
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_by_time ON usage_records (at_ms);
+CREATE INDEX usage_by_profile ON usage_records (profile, at_ms);
+CREATE INDEX usage_by_message ON usage_records (message_id) WHERE message_id IS NOT NULL;
+
+-- How far each log file was read; committed with the records that were read from it.
+CREATE TABLE usage_offsets (
+    source      TEXT NOT NULL,
+    path        TEXT NOT NULL,
+    inode       INTEGER NOT NULL,
+    offset      INTEGER NOT NULL,
+    fingerprint BLOB NOT NULL,
+    profile     TEXT NOT NULL,
+    PRIMARY KEY (source, path)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE usage_imports (
+    source TEXT PRIMARY KEY,
+    body   BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
