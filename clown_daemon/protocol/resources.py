@@ -2,9 +2,9 @@
 
 Shapes of the documented API are fixed (`ProfileSummary`, `ProfileDetail`, `AgentSummary`, ... one per documented
 call); the full resources (`Profile`, `Agent`, `Proxy`, `Registry`, `ProfileUsage`, `UsageImport`, `Daemon`) are what
-the snapshot holds and what events carry. A number that does not exist is None, never 0. Instants are RFC 3339 strings in `*_at` and
-`last_*`, epoch milliseconds in `*_ms`. Money is US dollars as a JSON number; inside the daemon it is exact
-(`clown_daemon.usage.pricing`).
+the snapshot holds and what events carry. A number that does not exist is None, never 0. Instants are RFC 3339 strings
+in `*_at` and `last_*`, epoch milliseconds in `*_ms`. Money is US dollars as a JSON number; inside the daemon it is
+exact (`clown_daemon.usage.pricing`).
 """
 
 from typing import Literal

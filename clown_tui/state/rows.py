@@ -1,4 +1,4 @@
-"""What widgets are given: frozen rows of cells. A cell says what it means (`tone`), the theme decides how that looks."""
+"""What widgets are given: frozen rows of cells. A cell says what it means (`tone`); the theme draws it."""
 
 from dataclasses import dataclass
 from enum import StrEnum

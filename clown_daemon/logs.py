@@ -1,0 +1,33 @@
+"""The daemon's log: a rotated file, and standard error when a person watches. It never holds a secret or a prompt."""
+
+import logging
+import sys
+import time
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+_OLD_FILES = 3
+
+
+def configure_logging(file: Path, *, level: str, max_bytes: int, to_stderr: bool) -> None:
+    """Send the daemon's log to its file, 0600, and to standard error if asked. Times are UTC.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter.converter = time.gmtime
+    handlers: list[logging.Handler] = [
+        RotatingFileHandler(file, maxBytes=max_bytes, backupCount=_OLD_FILES, encoding="utf-8")
+    ]
+    file.chmod(0o600)
+    if to_stderr:
+        handlers.append(logging.StreamHandler(sys.stderr))
+    root = logging.getLogger()
+    for handler in handlers:
+        handler.setFormatter(formatter)
+        root.addHandler(handler)
+    root.setLevel(level.upper())
+    # Libraries tell every request and every watched file at INFO; their warnings are enough.
+    for library in ("aiohttp", "asyncio", "watchfiles", "keyring"):
+        logging.getLogger(library).setLevel(logging.WARNING)
