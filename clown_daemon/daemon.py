@@ -1,0 +1,264 @@
+"""The composition root: builds the parts, connects them, runs them, stops them in reverse order.
+
+Nobody else constructs a neighbour. Order of life: lock, token, database, features, listener, `DaemonStarted`, ready
+line, background tasks; and back: `DaemonShuttingDown`, streams, children, listener, database, lock.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from aiohttp import web
+
+from clown_daemon.agents.service import AgentService
+from clown_daemon.api.app import Services, build_app, serve
+from clown_daemon.broadcaster import Broadcaster
+from clown_daemon.clock import Clock
+from clown_daemon.config import Config
+from clown_daemon.errors import StartError
+from clown_daemon.facts import DaemonFacts
+from clown_daemon.instance import InstanceLock, ensure_token, port_owner, write_daemon_file
+from clown_daemon.manifests.catalogue import Catalogue, load_catalogue
+from clown_daemon.paths import Paths
+from clown_daemon.processes.supervisor import Supervisor
+from clown_daemon.profiles.secrets import open_secret_store
+from clown_daemon.profiles.service import ProfileService
+from clown_daemon.protocol.timestamps import rfc3339
+from clown_daemon.store.agents import read_agent
+from clown_daemon.store.database import Database, open_database
+from clown_daemon.store.event_log import EncodedEvent, read_after, read_floor, read_head
+from clown_daemon.store.profiles import read_profiles
+from clown_daemon.usage.service import UsageService
+
+logger = logging.getLogger(__name__)
+
+Ready = Callable[[dict[str, object]], None]
+"""Called once, when the daemon answers: `{url, pid, version, state_dir}`."""
+
+HEALTH_SECONDS = 2
+"""How often the daemon looks whether what it says of its own health is still true."""
+IDLE_CHECK_SECONDS = 1
+RETRY_SECONDS = (1, 5, 30, 60)
+"""How long a background task that failed rests before it runs again; the last one repeats."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Parts:
+    """The running daemon's parts."""
+
+    catalogue: Catalogue
+    database: Database
+    broadcaster: Broadcaster
+    facts: DaemonFacts
+    agents: AgentService
+    profiles: ProfileService
+    usage: UsageService
+
+
+async def run_daemon(paths: Paths, config: Config, environ: Mapping[str, str], clock: Clock, *, ready: Ready) -> None:
+    """Run until somebody asks for the end: over HTTP, by a signal, or by not needing the daemon for long.
+
+    Raises:
+        AlreadyRunningError: another daemon holds this state folder.
+        StartError: the port is taken, or the state cannot be read or written.
+    """
+    lock = InstanceLock(paths.lock_file)
+    try:
+        token = ensure_token(paths.token_file)
+        async with _database(paths, clock) as (database, broadcaster):
+            parts = await _build(paths, config, environ, clock, database, broadcaster)
+            await parts.profiles.reconcile()
+            app = build_app(
+                Services(
+                    profiles=parts.profiles,
+                    agents=parts.agents,
+                    providers=parts.catalogue,
+                    usage=parts.usage,
+                    daemon=parts.facts,
+                    database=database,
+                    broadcaster=broadcaster,
+                    clock=clock,
+                ),
+                allowed_origins=config.allowed_origins,
+                auth=config.auth,
+                token=token,
+            )
+            runner, port = await _listen(app, config.port)
+            try:
+                await _live(parts, paths, config, clock, port, ready)
+            finally:
+                await runner.cleanup()
+                paths.daemon_file.unlink(missing_ok=True)
+    finally:
+        lock.release()
+
+
+@contextlib.asynccontextmanager
+async def _database(paths: Paths, clock: Clock) -> AsyncIterator[tuple[Database, Broadcaster]]:
+    """Open the database and the broadcaster that its commits are announced to."""
+    announced: list[Callable[[list[EncodedEvent]], None]] = []
+    database = await open_database(paths.database_file, clock, lambda events: announced[0](list(events)))
+    try:
+        head, floor = await database.read(lambda connection: (read_head(connection), read_floor(connection)))
+
+        async def read_log(seq: int, limit: int) -> list[EncodedEvent]:
+            return await database.read(lambda connection: read_after(connection, seq, limit=limit))
+
+        broadcaster = Broadcaster(database_reader=read_log, log=database.log, head=head, floor=floor)
+        announced.append(broadcaster.publish)
+        yield database, broadcaster
+    finally:
+        await database.close()
+
+
+async def _build(
+    paths: Paths,
+    config: Config,
+    environ: Mapping[str, str],
+    clock: Clock,
+    database: Database,
+    broadcaster: Broadcaster,
+) -> Parts:
+    catalogue = load_catalogue(paths)
+
+    async def find_binary(agent_id: str) -> str | None:
+        agent = await database.read(lambda connection: read_agent(connection, agent_id))
+        return agent.binary_path if agent is not None and agent.installed else None
+
+    async def claude_folders() -> Mapping[str, Path]:
+        profiles = await database.read(read_profiles)
+        return {p.alias: Path(p.profile_home) / ".claude" for p in profiles if p.agent_id == "claude"}
+
+    async def count_profiles() -> int:
+        return len(await database.read(read_profiles))
+
+    profiles = ProfileService(
+        catalogue=catalogue,
+        database=database,
+        secrets=open_secret_store(paths, environ),
+        supervisor=Supervisor(stop_grace_seconds=config.stop_grace_secs),
+        paths=paths,
+        environ=environ,
+        clock=clock,
+        find_binary=find_binary,
+    )
+    return Parts(
+        catalogue=catalogue,
+        database=database,
+        broadcaster=broadcaster,
+        facts=DaemonFacts(pid=os.getpid(), clock=clock, database=database, count_profiles=count_profiles),
+        agents=AgentService(catalogue=catalogue, database=database, environ=environ, clock=clock),
+        profiles=profiles,
+        usage=UsageService(database=database, clock=clock, environ=environ, paths=paths, profiles=claude_folders),
+    )
+
+
+async def _listen(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
+    try:
+        return await serve(app, port)
+    except OSError as error:
+        owner = await asyncio.to_thread(port_owner, port)
+        raise StartError(
+            f"port {port} is already in use{f' by {owner}' if owner else ''}",
+            hint="choose another with --port N or CLOWN_PORT=N; 0 takes any free one",
+        ) from error
+
+
+async def _live(parts: Parts, paths: Paths, config: Config, clock: Clock, port: int, ready: Ready) -> None:
+    """Be there: from the first event to the last."""
+    facts = parts.facts
+    await facts.record_start()
+    write_daemon_file(
+        paths.daemon_file,
+        {
+            "pid": os.getpid(),
+            "started_at": rfc3339(clock.now_ms()),
+            "port": port,
+            "version": facts.version,
+            "instance": facts.instance,
+        },
+    )
+    url = f"http://127.0.0.1:{port}"
+    ready({"url": url, "pid": os.getpid(), "version": facts.version, "state_dir": str(paths.state_dir)})
+    logger.info("listening on %s, log %s", url, parts.database.log)
+    health = _Health(parts)
+    async with asyncio.TaskGroup() as tasks, _signals(facts):
+        background = [
+            tasks.create_task(health.keep("agent detection", parts.agents.watch), name="agents.watch"),
+            tasks.create_task(health.keep("usage following", parts.usage.follow), name="usage.follow"),
+            tasks.create_task(health.watch(), name="health"),
+            tasks.create_task(_stop_when_idle(parts, config.idle_timeout_secs), name="idle"),
+        ]
+        await facts.shutdown_requested.wait()
+        logger.info("stopping: %s", facts.shutdown_reason)
+        await facts.record_shutdown()
+        for task in background:
+            task.cancel()
+        await parts.broadcaster.close(facts.shutdown_reason)
+        await parts.profiles.close()
+
+
+class _Health:
+    """Background tasks that must not end, and what does not work right now."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._failed: dict[str, str] = {}
+
+    async def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run the work for ever; when it fails, say so where everybody sees it, rest, and run it again."""
+        failures = 0
+        while True:
+            try:
+                self._failed.pop(name, None)
+                await work()
+            except Exception as error:  # its cause is logged and shown; one part must not end the daemon
+                logger.exception("%s failed", name)
+                self._failed[name] = f"{name} stopped ({type(error).__name__}); it is tried again"
+            await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
+            failures += 1
+
+    async def watch(self) -> None:
+        """Publish what does not work whenever it changes."""
+        while True:
+            problems = (*self._parts.catalogue.problems, *self._parts.usage.problems, *self._failed.values())
+            await self._parts.facts.record_problems(problems)
+            await asyncio.sleep(HEALTH_SECONDS)
+
+
+async def _stop_when_idle(parts: Parts, timeout_seconds: float) -> None:
+    if not timeout_seconds:
+        return
+    while True:
+        await asyncio.sleep(min(IDLE_CHECK_SECONDS, timeout_seconds / 4))
+        if parts.broadcaster.active_clients or parts.profiles.active_runs:
+            parts.facts.touch()
+        elif parts.facts.idle_seconds() >= timeout_seconds:
+            parts.facts.request_shutdown("idle_timeout")
+            return
+
+
+@contextlib.asynccontextmanager
+async def _signals(facts: DaemonFacts) -> AsyncIterator[None]:
+    """The first TERM, INT or HUP asks for a clean stop; a second one kills what is still there."""
+    loop = asyncio.get_running_loop()
+    asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+    def on_signal(number: signal.Signals) -> None:
+        if facts.shutdown_requested.is_set():
+            logger.warning("second signal: stopping without grace")
+            os._exit(128 + number)
+        facts.request_shutdown("signal")
+
+    for number in asked:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield
+    finally:
+        for number in asked:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,99 @@
+"""What the daemon knows of itself: identity, problems, when it was last needed, and whether it was asked to stop."""
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from clown_daemon import __version__
+from clown_daemon.clock import Clock
+from clown_daemon.protocol.events import DaemonShuttingDown, DaemonStarted, DaemonUpdated, ShutdownReason
+from clown_daemon.protocol.resources import Daemon, DaemonStatus
+from clown_daemon.protocol.timestamps import rfc3339
+from clown_daemon.store.database import Database, Transaction
+
+
+class DaemonFacts:
+    """The daemon as a resource, and its events.
+
+    The resource changes inside the transaction that records the event of the change: a snapshot that asks for it after
+    its own transaction has begun is never behind the events it contains.
+    """
+
+    def __init__(
+        self,
+        *,
+        pid: int,
+        clock: Clock,
+        database: Database,
+        count_profiles: Callable[[], Awaitable[int]],
+    ) -> None:
+        self.version = __version__
+        self.instance = secrets.token_hex(8)
+        self.shutdown_requested = asyncio.Event()
+        self.shutdown_reason: ShutdownReason = "stop"
+        self._clock = clock
+        self._database = database
+        self._count_profiles = count_profiles
+        self._started_ms = clock.now_ms()
+        self._touched = clock.monotonic()
+        self._daemon = Daemon(
+            pid=pid, version=self.version, instance=self.instance, started_at=rfc3339(self._started_ms)
+        )
+
+    def daemon(self) -> Daemon:
+        """The resource as of the last recorded event."""
+        return self._daemon
+
+    async def status(self) -> DaemonStatus:
+        """The documented status."""
+        return DaemonStatus(
+            status=self._daemon.status,
+            pid=self._daemon.pid,
+            uptime_secs=(self._clock.now_ms() - self._started_ms) // 1000,
+            version=self.version,
+            profiles_count=await self._count_profiles(),
+            active_proxies=0,
+        )
+
+    def touch(self) -> None:
+        """Somebody needs the daemon now."""
+        self._touched = self._clock.monotonic()
+
+    def idle_seconds(self) -> float:
+        """How long ago somebody last needed it."""
+        return self._clock.monotonic() - self._touched
+
+    def request_shutdown(self, reason: ShutdownReason) -> None:
+        """Ask the daemon to stop; the first reason counts."""
+        if not self.shutdown_requested.is_set():
+            self.shutdown_reason = reason
+            self.shutdown_requested.set()
+
+    async def record_start(self) -> None:
+        """Record `DaemonStarted`."""
+        data = DaemonStarted(version=self.version, pid=self._daemon.pid)
+        await self._database.write(lambda transaction: transaction.record(data, self._daemon))
+
+    async def record_problems(self, problems: tuple[str, ...]) -> None:
+        """Record `DaemonUpdated` if what does not work has changed."""
+        if problems == self._daemon.problems:
+            return
+
+        def change(transaction: Transaction) -> None:
+            self._daemon = msgspec.structs.replace(
+                self._daemon, status="degraded" if problems else "running", problems=problems
+            )
+            transaction.record(DaemonUpdated(problems=len(problems)), self._daemon)
+
+        await self._database.write(change)
+
+    async def record_shutdown(self) -> None:
+        """Record `DaemonShuttingDown` with the reason that was asked for."""
+
+        def change(transaction: Transaction) -> None:
+            self._daemon = msgspec.structs.replace(self._daemon, status="stopping")
+            transaction.record(DaemonShuttingDown(reason=self.shutdown_reason), self._daemon)
+
+        await self._database.write(change)

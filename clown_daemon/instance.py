@@ -1,0 +1,116 @@
+"""One daemon per state folder: the lock, the token, and the file that tells others where the daemon listens.
+
+The lock is a `flock`, which the kernel releases when its holder dies, however it dies; the file is information only.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from pathlib import Path
+
+import psutil
+
+from clown_daemon.errors import StartError
+from clown_daemon.paths import Paths
+
+_TOKEN_BYTES = 32
+
+
+class AlreadyRunningError(StartError):
+    """Another daemon holds the lock of this state folder."""
+
+
+def prepare_folders(paths: Paths) -> None:
+    """Create Clown's folders, for the user alone.
+
+    Raises:
+        StartError: one of them cannot be created or written.
+    """
+    for folder in (paths.config_dir, paths.state_dir, paths.data_dir, paths.log_dir):
+        try:
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise StartError(
+                f"the folder {folder} cannot be created: {error.strerror}", hint="set CLOWN_HOME to a folder you own"
+            ) from error
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StartError(f"the folder {folder} cannot be written", hint="set CLOWN_HOME to a folder you own")
+
+
+class InstanceLock:
+    """Held for the life of the daemon; released last."""
+
+    def __init__(self, file: Path) -> None:
+        """Take the lock.
+
+        Raises:
+            AlreadyRunningError: another daemon has it.
+            StartError: the file cannot be opened.
+        """
+        try:
+            self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StartError(f"the lock {file} cannot be opened: {error.strerror}") from error
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(self._descriptor)
+            raise AlreadyRunningError(
+                "a Clown daemon already runs on this state folder", hint="clown-daemon status tells where"
+            ) from None
+
+    def release(self) -> None:
+        """Let the next daemon in."""
+        os.close(self._descriptor)
+
+
+def ensure_token(file: Path) -> str:
+    """Read the access token, or create it: 256 random bits, readable by the user alone.
+
+    Raises:
+        StartError: the file can be neither read nor created, or others may read it.
+    """
+    try:
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        return _read_token(file)
+    except OSError as error:
+        raise StartError(f"the token {file} cannot be created: {error.strerror}") from error
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    with os.fdopen(descriptor, "w", encoding="ascii") as out:
+        out.write(token + "\n")
+    return token
+
+
+def _read_token(file: Path) -> str:
+    try:
+        if file.stat().st_mode & 0o077:
+            raise StartError(f"others may read the token {file}", hint=f"chmod 600 {file}, or delete it for a new one")
+        token = file.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise StartError(f"the token {file} cannot be read", hint="delete it: a new one is made at start") from error
+    if not token:
+        raise StartError(f"the token {file} is empty", hint="delete it: a new one is made at start")
+    return token
+
+
+def write_daemon_file(file: Path, facts: dict[str, object]) -> None:
+    """Tell others where the daemon listens; replaced in one step, so that no reader sees half a file."""
+    fresh = file.with_suffix(".new")
+    fresh.write_text(json.dumps(facts) + "\n", encoding="utf-8")
+    fresh.chmod(0o600)
+    fresh.replace(file)
+
+
+def port_owner(port: int) -> str | None:
+    """Name the program that listens on a port, `python3 (pid 123)`, where the kernel lets us see it."""
+    try:
+        for connection in psutil.net_connections(kind="tcp"):
+            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
+                if connection.pid is None:
+                    return None
+                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
+    except psutil.Error:
+        return None
+    return None
