@@ -1,0 +1,175 @@
+"""One test an event: the action through the public surface, exactly one frame, the documented keys and types."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import websockets
+from websockets.asyncio.client import ClientConnection
+
+from clown_daemon.protocol import codec
+from clown_daemon.protocol.events import Event
+from tests.support.real_daemon import RealDaemon, until
+
+PROFILE = {"alias": "work", "agent_id": "quick", "provider_id": "anthropic", "model": "claude-sonnet-4-5"}
+
+
+class Listener:
+    """A plain client: connects, sends nothing, keeps what it hears."""
+
+    def __init__(self, connection: ClientConnection) -> None:
+        self._connection = connection
+        self.frames: list[dict[str, Any]] = []
+
+    async def listen(self) -> None:
+        async for message in self._connection:
+            assert isinstance(message, str)
+            self.frames.append(json.loads(message))
+
+    def of(self, name: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == name]
+
+    async def only(self, name: str) -> dict[str, Any]:
+        """Wait for the one frame of that type, and for nothing more of it to come."""
+        await until(lambda: bool(self.of(name)))
+        await asyncio.sleep(0.1)  # a second frame would come here; its absence cannot be awaited
+        (frame,) = self.of(name)
+        assert list(frame)[:3] == ["type", "timestamp", "data"]
+        assert frame["timestamp"].endswith("Z")
+        assert len(frame["timestamp"]) == len("2026-01-08T10:30:00Z")
+        event = codec.decode_frame(json.dumps(frame))
+        assert isinstance(event, Event)
+        data = frame["data"]
+        assert isinstance(data, dict)
+        return data
+
+
+@pytest.fixture
+async def listener(daemon: RealDaemon) -> AsyncIterator[Listener]:
+    async with websockets.connect(f"ws://127.0.0.1:{daemon.port}/ws", proxy=None) as connection:
+        heard = Listener(connection)
+        task = asyncio.create_task(heard.listen(), name="listener")
+        yield heard
+        task.cancel()
+
+
+async def test_profile_created(daemon: RealDaemon, listener: Listener) -> None:
+    await daemon.ask("POST", "/api/profiles", PROFILE)
+    assert await listener.only("ProfileCreated") == PROFILE
+
+
+async def test_profile_updated_lists_exactly_the_changed_fields(daemon: RealDaemon, listener: Listener) -> None:
+    await daemon.ask("POST", "/api/profiles", PROFILE)
+    await daemon.ask("PATCH", "/api/profiles/work", {"model": "claude-opus-4-5"})
+    await daemon.ask("PATCH", "/api/profiles/work", {"model": "claude-opus-4-5"})
+    assert await listener.only("ProfileUpdated") == {"alias": "work", "changes": ["model"]}
+
+
+async def test_profile_deleted(daemon: RealDaemon, listener: Listener) -> None:
+    await daemon.ask("POST", "/api/profiles", PROFILE)
+    await daemon.ask("DELETE", "/api/profiles/work")
+    assert await listener.only("ProfileDeleted") == {"alias": "work"}
+
+
+async def test_profile_started_and_stopped(daemon: RealDaemon, listener: Listener) -> None:
+    await _agent_is_known(daemon)
+    await daemon.ask("POST", "/api/profiles", PROFILE)
+    started = await daemon.ask("POST", "/api/profiles/work/run", {"args": ["fail"]})
+    data = await listener.only("ProfileStarted")
+    assert (data["alias"], data["pid"]) == ("work", started["pid"])
+    ended = await listener.only("ProfileStopped")
+    assert (ended["alias"], ended["exit_code"]) == ("work", 3)
+    assert isinstance(ended["runtime_secs"], int)
+    output = await daemon.ask("GET", "/api/profiles/work/output")
+    assert {line["text"] for line in output["lines"]} == {"out fail", "err"}
+
+
+async def test_a_stopped_profile_tells_its_signal(daemon: RealDaemon, listener: Listener) -> None:
+    await _agent_is_known(daemon)
+    await daemon.ask("POST", "/api/profiles", PROFILE)
+    await daemon.ask("POST", "/api/profiles/work/run", {"args": ["sleep"]})
+    await daemon.ask("POST", "/api/profiles/work/stop")
+    assert (await listener.only("ProfileStopped"))["exit_code"] == -15
+
+
+async def test_agent_detected(daemon: RealDaemon, listener: Listener) -> None:
+    daemon_binary = daemon.root / "bin" / "claude"
+    daemon_binary.write_text("#!/bin/sh\necho '9.9.9 (Claude Code)'\n")
+    daemon_binary.chmod(0o755)
+    await daemon.ask("POST", "/api/agents/detect")
+    data = await listener.only("AgentDetected")
+    assert data == {
+        "id": "claude",
+        "name": "Claude Code",
+        "version": "9.9.9",
+        "binary_path": str(daemon_binary),
+    }
+
+
+async def test_agent_updated_without_being_asked(daemon: RealDaemon, listener: Listener) -> None:
+    await _agent_is_known(daemon)
+    (daemon.root / "bin" / "quick").write_text("#!/bin/sh\necho 2.0.0\n")
+    data = await listener.only("AgentUpdated")
+    assert data == {"id": "quick", "old_version": "1.2.3", "new_version": "2.0.0"}
+
+
+async def test_usage_updated_and_imported(daemon: RealDaemon, listener: Listener, tmp_path: Path) -> None:
+    logs = tmp_path / "old" / "projects" / "p"
+    logs.mkdir(parents=True)
+    (logs / "s.jsonl").write_text(_response("msg_1", "req_1"))
+    sentence = await daemon.ask("POST", f"/api/usage/import-claude?claude_dir={tmp_path / 'old'}")
+    assert "1 record" in str(sentence)
+    data = await listener.only("UsageUpdated")
+    assert data["profile"] == "unattributed"
+    assert data["tokens"]["input_tokens"] == 1_000
+    assert data["tokens"]["output_tokens"] == 100
+    assert data["cost"]["total_cost"] == pytest.approx(0.0045)
+    await until(lambda: any(frame["data"]["records_imported"] == 1 for frame in listener.of("UsageImported")))
+
+
+async def test_daemon_started_is_in_the_history(daemon: RealDaemon) -> None:
+    page = await daemon.ask("GET", "/api/events?types=DaemonStarted")
+    (event,) = page["events"]
+    assert event["data"]["pid"] == daemon.pid
+    assert isinstance(event["data"]["version"], str)
+
+
+async def test_daemon_shutting_down_is_the_last_frame(daemon: RealDaemon, listener: Listener) -> None:
+    await daemon.ask("POST", "/api/daemon/shutdown")
+    assert await listener.only("DaemonShuttingDown") == {"reason": "stop"}
+
+
+async def _agent_is_known(daemon: RealDaemon) -> None:
+    async def known() -> bool:
+        agents = await daemon.ask("GET", "/api/agents")
+        return any(agent["id"] == "quick" and agent["version"] == "1.2.3" for agent in agents)
+
+    await until(known)
+
+
+def _response(message_id: str, request_id: str) -> str:
+    usage = {
+        "input_tokens": 1_000,
+        "output_tokens": 100,
+        "cache_creation_input_tokens": 0,
+        "cache_read_input_tokens": 0,
+    }
+    message = {
+        "id": message_id,
+        "model": "claude-sonnet-4-5",
+        "role": "assistant",
+        "stop_reason": "end_turn",
+        "usage": usage,
+    }
+    line = {
+        "type": "assistant",
+        "requestId": request_id,
+        "timestamp": "2026-11-23T01:56:54.359Z",
+        "sessionId": "s",
+        "isSidechain": False,
+        "message": message,
+    }
+    return json.dumps(line) + "\n"
