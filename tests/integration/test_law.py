@@ -1,0 +1,215 @@
+"""The law: whatever happens, the client's picture equals a fresh snapshot; nothing is lost, nothing applied twice."""
+
+import asyncio
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clown_daemon.client.api import DaemonApi
+from clown_daemon.client.sync import Follower
+from clown_tui.state.reducer import reduce
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from clown_daemon.client.states import EventReceived, Message, SnapshotLoaded
+from clown_daemon.protocol.events import Event, subject_of
+from clown_daemon.protocol.resources import (
+    Agent,
+    Daemon,
+    Profile,
+    ProfileUsage,
+    Proxy,
+    Registry,
+    Snapshot,
+    UsageImport,
+)
+from clown_tui.state.model import Model
+from tests.integration.conftest import QUICK_AGENT
+from tests.support.real_daemon import RealDaemon, until
+from tests.support.tcp_relay import TcpRelay
+
+STEPS = 200
+EXAMPLES = 10
+ALIASES = ("a", "b", "c")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happens."""
+
+    what: str
+    alias: str
+    number: int
+
+
+STEP = st.builds(
+    Step,
+    what=st.sampled_from(
+        ["create"] * 4
+        + ["update"] * 4
+        + ["delete"] * 2
+        + ["run"] * 4
+        + ["stop"] * 3
+        + ["spend"] * 4
+        + ["detect", "upgrade", "import", "drop", "hold", "release", "refresh"]
+        + ["none"]
+    ),
+    alias=st.sampled_from(ALIASES),
+    number=st.integers(0, 9),
+)
+
+
+class Follow:
+    """A client's picture, kept by nothing but what the follower tells, in two ways that must agree."""
+
+    def __init__(self) -> None:
+        self.picture: dict[tuple[type, str], Any] = {}
+        self.model = Model()
+        self.seq = 0
+        self.numbers: list[int] = []
+
+    def take(self, messages: Sequence[Message]) -> None:
+        self.model = reduce(self.model, messages)
+        for message in messages:
+            if isinstance(message, SnapshotLoaded):
+                self.picture = parts_of(message.snapshot)
+                self.seq = message.snapshot.seq
+            elif isinstance(message, EventReceived):
+                assert isinstance(message.event, Event)
+                self.numbers.append(message.event.seq)
+                if not message.replayed:
+                    self._apply(message.event)
+
+    def _apply(self, event: Event) -> None:
+        assert event.seq == self.seq + 1
+        self.seq = event.seq
+        if event.resource is None:
+            self.picture.pop((Profile, subject_of(event.data)), None)
+        else:
+            self.picture[key_of(event.resource)] = event.resource
+
+    async def run(self, follower: Follower) -> None:
+        while True:
+            self.take(await follower.next_batch())
+
+
+def key_of(resource: object) -> tuple[type, str]:
+    match resource:
+        case Profile(alias=key) | Agent(id=key) | ProfileUsage(profile=key) | Proxy(profile=key):
+            return type(resource), key
+        case UsageImport(source=key):
+            return type(resource), key
+        case Daemon() | Registry():
+            return type(resource), ""
+        case _:
+            raise AssertionError(resource)
+
+
+def parts_of(snapshot: Snapshot) -> dict[tuple[type, str], Any]:
+    every = [*snapshot.profiles, *snapshot.agents, *snapshot.usage, *snapshot.imports, snapshot.daemon]
+    return {key_of(part): part for part in every}
+
+
+@settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.large_base_example, HealthCheck.data_too_large],
+)
+@given(steps=st.lists(STEP, min_size=STEPS, max_size=STEPS), crashes=st.sets(st.integers(0, STEPS - 1), max_size=4))
+def test_the_clients_picture_equals_a_fresh_snapshot(steps: list[Step], crashes: set[int]) -> None:
+    asyncio.run(_play(steps, crashes))
+
+
+async def _play(steps: list[Step], crashes: set[int]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        daemon = RealDaemon(Path(folder))
+        daemon.add_agent("quick", QUICK_AGENT)
+        await daemon.start()
+        follow = Follow()
+        async with TcpRelay(daemon.port) as relay, Follower(relay.url) as follower:
+            following = asyncio.create_task(follow.run(follower), name="follow")
+            for number, step in enumerate(steps):
+                if number in crashes:
+                    await daemon.kill()
+                    await daemon.start()
+                await _do(step, daemon, relay, follower)
+            relay.release()
+            await _agrees(follow, daemon, follower)
+            following.cancel()
+        await daemon.stop()
+
+
+async def _do(  # noqa: C901, PLR0912  # one case a command
+    step: Step, daemon: RealDaemon, relay: TcpRelay, follower: Follower
+) -> None:
+    path = f"/api/profiles/{step.alias}"
+    match step.what:
+        case "create":
+            body = {"alias": step.alias, "agent_id": "quick", "provider_id": "anthropic", "model": f"m{step.number}"}
+            await daemon.call("POST", "/api/profiles", body)
+        case "update":
+            await daemon.call("PATCH", path, {"model": f"m{step.number}"})
+        case "delete":
+            await daemon.call("DELETE", path)
+        case "run":
+            await daemon.call("POST", f"{path}/run", {"args": [["sleep", "fail", "x"][step.number % 3]]})
+        case "stop":
+            await daemon.call("POST", f"{path}/stop")
+        case "detect":
+            await daemon.call("POST", "/api/agents/detect")
+        case "upgrade":
+            daemon.add_agent("quick", QUICK_AGENT.replace("1.2.3", f"1.2.{step.number}"))
+        case "spend":
+            _spend(daemon, step)
+        case "import":
+            await daemon.call("POST", "/api/usage/import-claude")
+        case "drop":
+            relay.cut()
+        case "hold":
+            relay.hold()
+        case "release":
+            relay.release()
+        case "refresh":
+            follower.refresh()
+
+
+def _spend(daemon: RealDaemon, step: Step) -> None:
+    """Append a response to a log of Claude Code, as the agent would."""
+    folder = Path(daemon.environ["HOME"]) / ".claude" / "projects" / step.alias
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "session.jsonl"
+    count = file.stat().st_size if file.exists() else 0
+    usage = {"input_tokens": 10 + step.number, "output_tokens": 5, "cache_read_input_tokens": 7}
+    message = {"id": f"msg_{step.alias}{count}", "model": "claude-sonnet-4-5", "role": "assistant", "usage": usage}
+    line = {
+        "type": "assistant",
+        "requestId": f"req_{step.alias}{count}",
+        "timestamp": "2026-01-08T10:30:00.000Z",
+        "sessionId": step.alias,
+        "message": {**message, "stop_reason": "end_turn"},
+    }
+    with file.open("a") as out:
+        out.write(json.dumps(line) + "\n")
+
+
+async def _agrees(follow: Follow, daemon: RealDaemon, follower: Follower) -> None:
+    """Wait for a moment at which client and daemon stand at the same number, and compare."""
+    follower.retry_now()
+    async with DaemonApi(daemon.url) as api:
+
+        async def same() -> bool:
+            fresh = await api.snapshot()
+            if fresh.seq != follow.seq:
+                return False
+            assert follow.picture == parts_of(fresh)
+            assert follow.model.seq == fresh.seq
+            assert tuple(follow.model.profiles.values()) == fresh.profiles
+            assert tuple(follow.model.usage.values()) == fresh.usage
+            return True
+
+        await until(same, seconds=30)
+    first = follow.numbers[0] if follow.numbers else 0
+    assert follow.numbers == list(range(first, first + len(follow.numbers))), "an event was lost, doubled or reordered"
