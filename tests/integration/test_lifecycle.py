@@ -6,6 +6,7 @@ import os
 import socket
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import websockets
@@ -109,15 +110,15 @@ async def test_a_damaged_database_is_refused_and_left_alone(tmp_path: Path) -> N
 async def test_an_idle_daemon_ends_by_itself_and_says_why(tmp_path: Path) -> None:
     daemon = RealDaemon(tmp_path, CLOWN_IDLE_TIMEOUT_SECS="0.5")
     await daemon.start()
-    frames: list[str] = []
+    frames: list[dict[str, Any]] = []
     async with websockets.connect(f"ws://127.0.0.1:{daemon.port}/ws?passive=1", proxy=None) as connection:
         with pytest.raises(websockets.ConnectionClosedOK):
             while True:
                 frames.append(json.loads(await asyncio.wait_for(connection.recv(), 20)))  # it ends by raising
         assert connection.close_code == 1001
         assert connection.close_reason == "idle_timeout"
-    assert frames[-1]["type"] == "DaemonShuttingDown"  # type: ignore[index]  # a JSON object
-    assert frames[-1]["data"] == {"reason": "idle_timeout"}  # type: ignore[index]  # a JSON object
+    assert frames[-1]["type"] == "DaemonShuttingDown"
+    assert frames[-1]["data"] == {"reason": "idle_timeout"}
     assert await daemon.stop() == 0
 
 

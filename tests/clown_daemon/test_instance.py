@@ -1,0 +1,79 @@
+import json
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from clown_daemon.errors import StartError
+from clown_daemon.instance import (
+    AlreadyRunningError,
+    InstanceLock,
+    ensure_token,
+    port_owner,
+    prepare_folders,
+    write_daemon_file,
+)
+from clown_daemon.paths import Paths
+
+
+def test_folders_are_for_the_user_alone(tmp_path: Path) -> None:
+    paths = Paths.from_environment({"CLOWN_HOME": str(tmp_path / "clown")})
+    prepare_folders(paths)
+    assert stat.S_IMODE(paths.state_dir.stat().st_mode) == 0o700
+
+
+def test_the_second_holder_of_the_lock_is_refused_until_the_first_is_gone(tmp_path: Path) -> None:
+    first = InstanceLock(tmp_path / "lock")
+    with pytest.raises(AlreadyRunningError):
+        InstanceLock(tmp_path / "lock")
+    first.release()
+    InstanceLock(tmp_path / "lock").release()
+
+
+def test_the_token_is_made_once_and_kept_secret(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    token = ensure_token(file)
+    assert len(token) >= 43
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert ensure_token(file) == token
+
+
+def test_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("x\n")
+    file.chmod(0o644)
+    with pytest.raises(StartError, match="others may read"):
+        ensure_token(file)
+
+
+def test_an_empty_token_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.touch(mode=0o600)
+    with pytest.raises(StartError, match="is empty"):
+        ensure_token(file)
+
+
+def test_the_daemon_file_is_replaced_whole(tmp_path: Path) -> None:
+    file = tmp_path / "daemon.json"
+    write_daemon_file(file, {"pid": 1})
+    write_daemon_file(file, {"pid": 2})
+    assert json.loads(file.read_text()) == {"pid": 2}
+    assert [entry.name for entry in tmp_path.iterdir()] == ["daemon.json"]
+
+
+def test_the_owner_of_a_port_is_named() -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+        owner = port_owner(listening.getsockname()[1])
+    assert owner is not None
+    assert f"(pid {os.getpid()})" in owner
+
+
+def test_a_free_port_has_no_owner() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    assert port_owner(port) is None
