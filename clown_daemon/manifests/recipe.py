@@ -1,0 +1,116 @@
+"""From an agent, a provider and a profile's settings to environment, command line and first files. Pure.
+
+Secrets go into the environment alone, never into arguments or files; the loader refuses manifests that would.
+"""
+
+from dataclasses import dataclass
+
+from clown_daemon.manifests.agent import AgentManifest, ProfileFile, Variant
+from clown_daemon.manifests.provider import Endpoint, ProviderManifest
+from clown_daemon.manifests.template import render, render_args, render_env
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a profile's agent is launched: `[binary, *args, *the caller's words]` in this environment."""
+
+    env: dict[str, str]
+    """To set, over the daemon's own environment without `unset`. May hold the key: never log it."""
+    unset: tuple[str, ...]
+    args: tuple[str, ...]
+    files: dict[str, str]
+    """By path relative to the profile's home; to be written where there is none yet."""
+
+    def __repr__(self) -> str:
+        return f"Recipe(args={self.args!r}, env names={sorted(self.env)!r})"
+
+
+def choose_endpoint(agent: AgentManifest, provider: ProviderManifest, endpoint_id: str | None) -> str | None:
+    """Find the endpoint that a profile of this agent uses.
+
+    Args:
+        agent: decides which wire formats fit, and which of them is best.
+        provider: of any type but `self`, which has no endpoints and fits every agent.
+        endpoint_id: what the profile asks for, or None for the best.
+
+    Returns:
+        Its name, or None when no endpoint (or not the asked one) speaks a format of the agent.
+
+    Raises:
+        KeyError: the provider has no endpoint of the asked name.
+    """
+    if endpoint_id is not None:
+        return endpoint_id if provider.endpoint(endpoint_id).wire in agent.wire else None
+    fitting = [name for name in provider.endpoints if provider.endpoint(name).wire in agent.wire]
+    if provider.default_endpoint in fitting:
+        return provider.default_endpoint
+    return min(fitting, key=lambda name: agent.wire.index(provider.endpoint(name).wire), default=None)
+
+
+def fits(agent: AgentManifest, provider: ProviderManifest) -> bool:
+    """Whether the agent can talk to the provider at all."""
+    return provider.type == "self" or choose_endpoint(agent, provider, None) is not None
+
+
+def make_recipe(
+    agent: AgentManifest,
+    provider: ProviderManifest,
+    *,
+    endpoint_id: str | None,
+    model: str | None,
+    api_key: str | None,
+    profile_home: str,
+    alias: str,
+) -> Recipe:
+    """Fill in the agent's rules for one profile.
+
+    Args:
+        agent: whose rules.
+        provider: must fit the agent (`choose_endpoint`), else the rules of no wire format are used.
+        endpoint_id: the profile's, or None for the best.
+        model: the profile's, or None for the provider's default, and without one the agent's own.
+        api_key: or None; then the agent uses its own login.
+        profile_home: an absolute path.
+        alias: the profile's name.
+
+    Raises:
+        KeyError: the provider has no endpoint of that name.
+    """
+    name = choose_endpoint(agent, provider, endpoint_id)
+    endpoint = None if name is None else provider.endpoint(name)
+    values = {
+        "profile_home": profile_home,
+        "alias": alias,
+        "model": model or provider.default_model,
+        **_provider_values(provider, endpoint, api_key),
+    }
+    variant = Variant() if endpoint is None else agent.variants.get(endpoint.wire, Variant())
+    return Recipe(
+        env=render_env({**agent.profile.env, **variant.env}, values),
+        unset=agent.profile.unset,
+        args=(
+            *render_args((*agent.launch.args, *variant.args), values),
+            *render_args((*agent.launch.model_args, *variant.model_args), values),
+        ),
+        files=_files(agent.profile.files, values),
+    )
+
+
+def _provider_values(
+    provider: ProviderManifest, endpoint: Endpoint | None, api_key: str | None
+) -> dict[str, str | None]:
+    return {
+        "base_url": None if endpoint is None else endpoint.url,
+        "api_key": api_key,
+        "x_api_key": api_key if provider.key_header == "x-api-key" else None,
+        "bearer_token": api_key if provider.key_header == "bearer" else None,
+    }
+
+
+def _files(files: tuple[ProfileFile, ...], values: dict[str, str | None]) -> dict[str, str]:
+    rendered = {
+        file.path: render(file.text, values)
+        for file in files
+        if all(values.get(need) is not None for need in file.needs)
+    }
+    return {path: text for path, text in rendered.items() if text is not None}

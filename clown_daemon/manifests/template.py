@@ -1,0 +1,66 @@
+"""Templates of manifests: `{name}` is replaced, `{name:json}` becomes a quoted JSON string; every other brace stays.
+
+One rule makes conditions needless: a text that uses a variable without a value is no text at all (None), and its entry
+is left out whole.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+
+from clown_daemon.manifests.agent import Args
+
+VARIABLES = ("profile_home", "api_key", "x_api_key", "bearer_token", "base_url", "model", "alias")
+"""`api_key` is the key; `x_api_key` and `bearer_token` are the same, but only one of them has a value: the one that
+the provider's Anthropic-style endpoint takes."""
+
+SECRETS = frozenset({"api_key", "x_api_key", "bearer_token"})
+"""May stand in `env` alone: a command line is readable by every user of the machine."""
+
+_FIELD = re.compile(r"\{(?P<name>[a-z_]+)(?P<json>:json)?\}")
+
+
+def variables_in(text: str) -> tuple[str, ...]:
+    """The names a template uses, known or not, in the order they stand."""
+    return tuple(match["name"] for match in _FIELD.finditer(text))
+
+
+def render(text: str, values: Mapping[str, str | None]) -> str | None:
+    """Fill in a template.
+
+    Args:
+        text: the template.
+        values: by variable name; a missing one counts as None.
+
+    Returns:
+        The text, or None when one of its variables has no value.
+    """
+    if any(values.get(name) is None for name in variables_in(text)):
+        return None
+    return _FIELD.sub(lambda match: _filled(match, values), text)
+
+
+def render_env(env: Mapping[str, str], values: Mapping[str, str | None]) -> dict[str, str]:
+    """Fill in variables of an environment; those that use a variable without a value are left out."""
+    rendered = {name: render(text, values) for name, text in env.items()}
+    return {name: text for name, text in rendered.items() if text is not None}
+
+
+def render_args(args: Args, values: Mapping[str, str | None]) -> tuple[str, ...]:
+    """Fill in words of a command line; a group is left out whole when one of its words would be."""
+    words: list[str] = []
+    for entry in args:
+        group = [render(word, values) for word in ((entry,) if isinstance(entry, str) else entry)]
+        words.extend(_all_or_none(group))
+    return tuple(words)
+
+
+def _all_or_none(group: Iterable[str | None]) -> list[str]:
+    words = [word for word in group if word is not None]
+    return words if len(words) == len(list(group)) else []
+
+
+def _filled(match: re.Match[str], values: Mapping[str, str | None]) -> str:
+    value = values[match["name"]]
+    assert value is not None  # noqa: S101  # checked by the caller
+    return json.dumps(value, ensure_ascii=False) if match["json"] else value
