@@ -28,7 +28,7 @@ class VersionProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file that a fresh profile home starts with; one that exists is never touched."""
+    """A file of the profile's home: what a fresh one starts with, or what Clown keeps true."""
 
     path: str
     """Relative to the profile's home, inside of it."""
@@ -36,6 +36,8 @@ class ProfileFile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """A template without `{api_key}`: keys are never written down."""
     needs: tuple[str, ...] = ()
     """Variables that must have a value for the file to be written, besides those in the text."""
+    refresh: bool = False
+    """False: written once, where there is none yet. True: it is Clown's, and written anew before every run."""
 
 
 class ProfileRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -62,6 +64,7 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     env: dict[str, str] = {}
     args: Args = ()
     model_args: Args = ()
+    files: tuple[ProfileFile, ...] = ()
 
 
 class AgentManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

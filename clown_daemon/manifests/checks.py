@@ -1,10 +1,10 @@
 """What a manifest must keep beyond its types: patterns compile, templates name known variables, keys stay secret."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from clown_daemon.manifests.agent import AgentManifest, Args
+from clown_daemon.manifests.agent import AgentManifest, Args, ProfileFile
 from clown_daemon.manifests.provider import ProviderManifest
 from clown_daemon.manifests.template import SECRETS, VARIABLES, variables_in
 from clown_daemon.protocol.names import nearest_name
@@ -12,6 +12,7 @@ from clown_daemon.protocol.names import nearest_name
 Mistake = tuple[tuple[str, ...], str]
 """The path of the key and the sentence."""
 
+_URL = re.compile(r"https?://[^\s/\"'\\<>{}]+[^\s\"'\\<>{}]*")
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]*")
 
 
@@ -39,8 +40,9 @@ def _agent_mistakes(agent: AgentManifest) -> Iterator[Mistake]:
     for path, args in _command_lines(agent):
         for word in _words(args):
             yield from _template_mistakes(path, word, secrets=False)
-    for file in agent.profile.files:
-        yield from _file_mistakes(file.path, file.text, file.needs)
+    for path, files in _file_lists(agent):
+        for file in files:
+            yield from _file_mistakes(path, file)
 
 
 def _environments(agent: AgentManifest) -> Iterator[tuple[tuple[str, ...], dict[str, str]]]:
@@ -57,19 +59,25 @@ def _command_lines(agent: AgentManifest) -> Iterator[tuple[tuple[str, ...], Args
         yield ("variants", wire, "model_args"), variant.model_args
 
 
+def _file_lists(agent: AgentManifest) -> Iterator[tuple[tuple[str, ...], tuple[ProfileFile, ...]]]:
+    yield ("profile", "files"), agent.profile.files
+    for wire, variant in agent.variants.items():
+        yield ("variants", wire, "files"), variant.files
+
+
 def _words(args: Args) -> Iterator[str]:
     for entry in args:
         yield from (entry,) if isinstance(entry, str) else entry
 
 
-def _file_mistakes(path: str, text: str, needs: Iterable[str]) -> Iterator[Mistake]:
-    pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts:
-        yield ("profile", "files"), f"the file {path!r} must lie inside the profile's home"
-    yield from _template_mistakes(("profile", "files"), text, secrets=False)
-    for need in needs:
+def _file_mistakes(path: tuple[str, ...], file: ProfileFile) -> Iterator[Mistake]:
+    place = PurePosixPath(file.path)
+    if not file.path or place.is_absolute() or ".." in place.parts:
+        yield path, f"the file {file.path!r} must lie inside the profile's home"
+    yield from _template_mistakes(path, file.text, secrets=False)
+    for need in file.needs:
         if need not in VARIABLES:
-            yield ("profile", "files"), f"needs names {need!r}; known variables: {', '.join(VARIABLES)}"
+            yield path, f"needs names {need!r}; known variables: {', '.join(VARIABLES)}"
 
 
 def _template_mistakes(path: tuple[str, ...], text: str, *, secrets: bool) -> Iterator[Mistake]:
@@ -91,7 +99,7 @@ def _provider_mistakes(provider: ProviderManifest) -> Iterator[Mistake]:
     if not provider.endpoints:
         yield ("endpoints",), "a provider needs at least one endpoint"
     for name in provider.endpoints:
-        if not provider.endpoint(name).url.startswith(("https://", "http://")):
+        if not _URL.fullmatch(provider.endpoint(name).url):
             yield ("endpoints", name), f"endpoints.{name} is no http or https address"
     if provider.default_endpoint is not None and provider.default_endpoint not in provider.endpoints:
         known = ", ".join(provider.endpoints)

@@ -20,6 +20,8 @@ class Recipe:
     args: tuple[str, ...]
     files: dict[str, str]
     """By path relative to the profile's home; to be written where there is none yet."""
+    fresh_files: dict[str, str]
+    """The same, but to be written before every run, whatever is there."""
 
     def __repr__(self) -> str:
         return f"Recipe(args={self.args!r}, env names={sorted(self.env)!r})"
@@ -81,7 +83,7 @@ def make_recipe(
     values = {
         "profile_home": profile_home,
         "alias": alias,
-        "model": model or provider.default_model,
+        **_model_values(provider, model or provider.default_model),
         **_provider_values(provider, endpoint, api_key),
     }
     variant = Variant() if endpoint is None else agent.variants.get(endpoint.wire, Variant())
@@ -92,8 +94,13 @@ def make_recipe(
             *render_args((*agent.launch.args, *variant.args), values),
             *render_args((*agent.launch.model_args, *variant.model_args), values),
         ),
-        files=_files(agent.profile.files, values),
+        files=_files((*agent.profile.files, *variant.files), values, refresh=False),
+        fresh_files=_files((*agent.profile.files, *variant.files), values, refresh=True),
     )
+
+
+def _model_values(provider: ProviderManifest, model: str | None) -> dict[str, str | None]:
+    return {"model": model, "foreign_model": None if provider.type in {"anthropic", "openai", "self"} else model}
 
 
 def _provider_values(
@@ -107,10 +114,9 @@ def _provider_values(
     }
 
 
-def _files(files: tuple[ProfileFile, ...], values: dict[str, str | None]) -> dict[str, str]:
-    rendered = {
-        file.path: render(file.text, values)
-        for file in files
-        if all(values.get(need) is not None for need in file.needs)
-    }
+def _files(files: tuple[ProfileFile, ...], values: dict[str, str | None], *, refresh: bool) -> dict[str, str]:
+    wanted = [
+        file for file in files if file.refresh is refresh and all(values.get(need) is not None for need in file.needs)
+    ]
+    rendered = {file.path: render(file.text, values) for file in wanted}
     return {path: text for path, text in rendered.items() if text is not None}

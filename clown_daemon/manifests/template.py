@@ -6,13 +6,14 @@ is left out whole.
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from clown_daemon.manifests.agent import Args
 
-VARIABLES = ("profile_home", "api_key", "x_api_key", "bearer_token", "base_url", "model", "alias")
+VARIABLES = ("profile_home", "api_key", "x_api_key", "bearer_token", "base_url", "model", "foreign_model", "alias")
 """`api_key` is the key; `x_api_key` and `bearer_token` are the same, but only one of them has a value: the one that
-the provider's Anthropic-style endpoint takes."""
+the provider's Anthropic-style endpoint takes. `foreign_model` is the model where the provider is not the maker of the
+wire format itself, and has no value where it is."""
 
 SECRETS = frozenset({"api_key", "x_api_key", "bearer_token"})
 """May stand in `env` alone: a command line is readable by every user of the machine."""
@@ -50,14 +51,11 @@ def render_args(args: Args, values: Mapping[str, str | None]) -> tuple[str, ...]
     """Fill in words of a command line; a group is left out whole when one of its words would be."""
     words: list[str] = []
     for entry in args:
-        group = [render(word, values) for word in ((entry,) if isinstance(entry, str) else entry)]
-        words.extend(_all_or_none(group))
+        group = (entry,) if isinstance(entry, str) else entry
+        rendered = [text for word in group if (text := render(word, values)) is not None]
+        if len(rendered) == len(group):
+            words.extend(rendered)
     return tuple(words)
-
-
-def _all_or_none(group: Iterable[str | None]) -> list[str]:
-    words = [word for word in group if word is not None]
-    return words if len(words) == len(list(group)) else []
 
 
 def _filled(match: re.Match[str], values: Mapping[str, str | None]) -> str:
