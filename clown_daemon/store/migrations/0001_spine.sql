@@ -80,6 +80,29 @@ CREATE TABLE usage_records (
 CREATE INDEX usage_by_time ON usage_records (at_ms);
 CREATE INDEX usage_by_profile ON usage_records (profile, at_ms);
 CREATE INDEX usage_by_message ON usage_records (message_id) WHERE message_id IS NOT NULL;
+CREATE INDEX usage_unpriced ON usage_records (model) WHERE total_pico IS NULL;
+
+-- The ledger added up by quarter of an hour, written in the same transactions: every time zone in use is a multiple of
+-- 15 minutes off UTC, so the days of any user can be cut from it, and no total has to read the whole ledger.
+CREATE TABLE usage_quarters (
+    profile            TEXT NOT NULL,
+    quarter_ms         INTEGER NOT NULL,
+    model              TEXT NOT NULL,
+    session            TEXT NOT NULL,
+    responses          INTEGER NOT NULL,
+    unpriced_responses INTEGER NOT NULL,
+    input_tokens       INTEGER NOT NULL,
+    output_tokens      INTEGER NOT NULL,
+    cache_write_tokens INTEGER NOT NULL,
+    cache_read_tokens  INTEGER NOT NULL,
+    input_pico         INTEGER NOT NULL,
+    output_pico        INTEGER NOT NULL,
+    cache_write_pico   INTEGER NOT NULL,
+    cache_read_pico    INTEGER NOT NULL,
+    total_pico         INTEGER NOT NULL,
+    PRIMARY KEY (profile, quarter_ms, model, session)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_quarters_by_time ON usage_quarters (quarter_ms);
 
 -- How far each log file was read; committed with the records that were read from it.
 CREATE TABLE usage_offsets (

@@ -1,0 +1,1 @@
+"""One incremental parser per log format: told bytes, answers billed responses."""

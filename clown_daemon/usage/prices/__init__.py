@@ -1,0 +1,1 @@
+"""The price table that is shipped, `table.json`, and the program that writes it; the daemon never runs that."""
