@@ -31,7 +31,7 @@ from clown_daemon.profiles.service import ProfileService
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.agents import read_agent
 from clown_daemon.store.database import Database, open_database
-from clown_daemon.store.event_log import EncodedEvent, read_after, read_floor, read_head
+from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
 from clown_daemon.store.profiles import read_profiles
 from clown_daemon.usage.service import UsageService
 
@@ -104,12 +104,12 @@ async def _database(paths: Paths, clock: Clock) -> AsyncIterator[tuple[Database,
     announced: list[Callable[[list[EncodedEvent]], None]] = []
     database = await open_database(paths.database_file, clock, lambda events: announced[0](list(events)))
     try:
-        head, floor = await database.read(lambda connection: (read_head(connection), read_floor(connection)))
+        head = await database.read(read_head)
 
         async def read_log(seq: int, limit: int) -> list[EncodedEvent]:
             return await database.read(lambda connection: read_after(connection, seq, limit=limit))
 
-        broadcaster = Broadcaster(database_reader=read_log, log=database.log, head=head, floor=floor)
+        broadcaster = Broadcaster(database_reader=read_log, log=database.log, head=head)
         announced.append(broadcaster.publish)
         yield database, broadcaster
     finally:

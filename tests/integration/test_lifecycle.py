@@ -152,7 +152,7 @@ async def test_a_broken_manifest_and_an_unreadable_log_folder_are_told_not_fatal
     daemon = RealDaemon(tmp_path)
     manifests = tmp_path / "clown" / "agents.d"
     manifests.mkdir(parents=True)
-    (manifests / "broken.toml").write_text('schema = 1\nid = "x"\nnmae = "X"\n')
+    (manifests / "broken.toml").write_text('id = "x"\nname = "X"\nbianry = "x"\n')
     (tmp_path / "home" / ".claude").mkdir(parents=True)
     (tmp_path / "home" / ".claude" / "projects").write_text("not a folder")
     await daemon.start()

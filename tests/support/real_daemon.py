@@ -15,7 +15,6 @@ import httpx
 START_SECONDS = 20
 
 FAKE_AGENT = """\
-schema = 1
 id = "{id}"
 name = "{name}"
 binary = "{binary}"

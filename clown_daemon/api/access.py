@@ -1,0 +1,74 @@
+"""Who may come in: callers of this machine, by their own browser's word from nowhere else, with a token if asked.
+
+DNS rebinding is met by an exact `Host`, cross-site requests by an exact `Origin`; neither is ever compared as a
+"""
+
+import hmac
+from collections.abc import Collection
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from clown_daemon.api.problems import Handler, problem_response
+from clown_daemon.api.services import SERVICES
+from clown_daemon.protocol.problems import ProblemCode
+
+OPEN_PATH = "/api/health"
+"""Liveness for scripts: no token."""
+_MUTATIONS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+def access_rules(*, allowed_origins: Collection[str], auth: str, token: str) -> Middleware:
+    """Make the middleware that decides before any handler runs.
+
+    Args:
+        allowed_origins: web origins besides the daemon's own.
+        auth: `auto` asks no token of callers without one, `token` asks everybody; a wrong token is always refused.
+        token: the daemon's.
+    """
+    expected = f"Bearer {token}".encode()
+
+    @web.middleware
+    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+        hosts = _own_hosts(request)
+        if request.headers.get("Host", "").lower() not in hosts:
+            return problem_response(
+                ProblemCode.FOREIGN_HOST, "the Host header names another machine", hint=f"use {min(hosts)}"
+            )
+        origin = request.headers.get("Origin")
+        if origin is not None and origin not in allowed_origins and origin not in {f"http://{host}" for host in hosts}:
+            return problem_response(
+                ProblemCode.FOREIGN_ORIGIN, "web pages of another origin may not call", hint="see allowed_origins"
+            )
+        given = request.headers.get("Authorization")
+        asked = request.path != OPEN_PATH and (given is not None or auth == "token")
+        # Compared in constant time, so that a caller learns nothing from how long the refusal took.
+        if asked and not hmac.compare_digest((given or "").encode(), expected):
+            return problem_response(
+                ProblemCode.UNAUTHORIZED,
+                "the token is missing or wrong",
+                hint="send Authorization: Bearer and the text of the token file",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        if request.method in _MUTATIONS and request.can_read_body and request.content_type != "application/json":
+            return problem_response(
+                ProblemCode.UNSUPPORTED_MEDIA_TYPE, "the body must be JSON", hint="send Content-Type: application/json"
+            )
+        services = request.app[SERVICES]
+        if request.query.get("passive") != "1":
+            services.daemon.touch()
+        if services.broadcaster.closing and request.path != OPEN_PATH:
+            return problem_response(
+                ProblemCode.SHUTTING_DOWN, "the daemon is shutting down", headers={"Retry-After": "1"}
+            )
+        return await handler(request)
+
+    return check
+
+
+def _own_hosts(request: web.Request) -> frozenset[str]:
+    """The daemon's own names with the port that the caller reached."""
+    assert request.transport is not None
+    port = request.transport.get_extra_info("sockname")[1]
+    return frozenset(f"{name}:{port}" for name in _LOOPBACK_NAMES)

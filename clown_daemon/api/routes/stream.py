@@ -1,0 +1,91 @@
+"""What belongs to the event stream over HTTP: the snapshot it starts from, and its history."""
+
+import sqlite3
+
+import msgspec
+from aiohttp import web
+
+from clown_daemon.api.routes.replies import answer, query
+from clown_daemon.api.services import SERVICES
+from clown_daemon.errors import DomainError
+from clown_daemon.protocol.events import EVENT_NAMES
+from clown_daemon.protocol.names import UnknownNameError, resolve_names
+from clown_daemon.protocol.problems import ProblemCode
+from clown_daemon.protocol.replies import EventPage
+from clown_daemon.protocol.requests import EventsQuery, NoQuery
+from clown_daemon.protocol.resources import Snapshot
+from clown_daemon.store.event_log import read_after, read_floor, read_head
+from clown_daemon.store.snapshot import read_snapshot
+
+MAX_PAGE = 1000
+_MINUTE_MS = 60_000
+
+
+async def get_snapshot(request: web.Request) -> web.Response:
+    query(request, NoQuery)
+    services = request.app[SERVICES]
+    clock = services.clock
+    now_ms = clock.now_ms()
+    providers = [manifest.resource() for manifest in services.providers.providers.values()]
+
+    def read(connection: sqlite3.Connection) -> Snapshot:
+        return read_snapshot(
+            connection,
+            now_ms=now_ms,
+            zone=clock.zone,
+            zone_name=clock.zone_name,
+            daemon=services.daemon.daemon,
+            providers=providers,
+        )
+
+    # Time lines move with the minute although nothing happened, so the minute is a part of what the reply depends on.
+    head = await services.database.read(read_head)
+    if request.headers.get("If-None-Match") == _etag(services.daemon.instance, head, now_ms):
+        return web.Response(status=304, headers={"ETag": _etag(services.daemon.instance, head, now_ms)})
+    snapshot = await services.database.read(read)
+    return answer(snapshot, headers={"ETag": _etag(services.daemon.instance, snapshot.seq, now_ms)})
+
+
+def _etag(instance: str, seq: int, now_ms: int) -> str:
+    return f'"{instance}-{seq}-{now_ms // _MINUTE_MS}"'
+
+
+async def get_events(request: web.Request) -> web.Response:
+    asked = query(request, EventsQuery)
+    if asked.since < 0 or not 1 <= asked.limit <= MAX_PAGE:
+        raise DomainError(
+            ProblemCode.INVALID_FIELD, "since is 0 or more and limit 1 to 1000", hint="use next as since to go on"
+        )
+    types = None if asked.types is None else event_types(asked.types)
+    database = request.app[SERVICES].database
+
+    def read(connection: sqlite3.Connection) -> EventPage:
+        head, floor = read_head(connection), read_floor(connection)
+        if 0 < asked.since < floor:
+            raise DomainError(
+                ProblemCode.GONE, f"events up to {floor} are no longer kept", hint="take a snapshot and follow /ws"
+            )
+        events = read_after(connection, asked.since, limit=asked.limit, types=types, profile=asked.profile)
+        full = len(events) == asked.limit
+        return EventPage(
+            log=database.log,
+            events=tuple(msgspec.Raw(event.body) for event in events),
+            next=events[-1].seq if full else max(head, asked.since),
+            head=head,
+            floor=floor,
+        )
+
+    return answer(await database.read(read))
+
+
+def event_types(text: str) -> frozenset[str]:
+    """Resolve a comma list of names, globs and groups.
+
+    Raises:
+        DomainError: one of them matches nothing; the hint has the nearest name.
+    """
+    try:
+        return resolve_names([name for name in text.split(",") if name], EVENT_NAMES)
+    except UnknownNameError as error:
+        hint = f"did you mean {error.nearest}?" if error.nearest else f"known: {', '.join(EVENT_NAMES)}"
+        raise DomainError(ProblemCode.UNKNOWN_EVENT, str(error), hint=hint) from None

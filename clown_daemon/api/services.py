@@ -1,0 +1,101 @@
+"""What the API serves: the services it calls, as it needs them. `daemon.py` passes the implementations."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from aiohttp import web
+
+from clown_daemon.broadcaster import Broadcaster
+from clown_daemon.clock import Clock
+from clown_daemon.protocol.events import ShutdownReason
+from clown_daemon.protocol.replies import Detection, Message, OutputPage, ProfileMessage, RunStarted, RunStopped
+from clown_daemon.protocol.requests import (
+    CreateProfile,
+    ImportClaudeQuery,
+    OutputQuery,
+    RunProfile,
+    UpdateProfile,
+    UsageQuery,
+)
+from clown_daemon.protocol.resources import (
+    AgentDetail,
+    AgentSummary,
+    Daemon,
+    DaemonStatus,
+    ProfileDetail,
+    ProfileSummary,
+    Provider,
+    UsageReport,
+)
+from clown_daemon.store.database import Database
+
+
+class Profiles(Protocol):
+    """The profiles and their runs."""
+
+    async def list(self, agent: str | None = None) -> tuple[ProfileSummary, ...]: ...
+    async def get(self, alias: str) -> ProfileDetail: ...
+    async def create(self, request: CreateProfile) -> ProfileMessage: ...
+    async def update(self, alias: str, request: UpdateProfile) -> ProfileMessage: ...
+    async def delete(self, alias: str) -> Message: ...
+    async def run(self, alias: str, request: RunProfile) -> RunStarted: ...
+    async def stop(self, alias: str) -> RunStopped: ...
+    async def output(self, alias: str, query: OutputQuery) -> OutputPage: ...
+
+
+class Agents(Protocol):
+    """The agents of this machine."""
+
+    async def list(self) -> tuple[AgentSummary, ...]: ...
+    async def get(self, agent_id: str) -> AgentDetail: ...
+    async def detect(self) -> Detection: ...
+
+
+class ProviderManifest(Protocol):
+    """What is known of one provider."""
+
+    def resource(self) -> Provider: ...
+
+
+class Providers(Protocol):
+    """The catalogue."""
+
+    @property
+    def providers(self) -> Mapping[str, ProviderManifest]: ...
+
+
+class Usage(Protocol):
+    """The ledger."""
+
+    async def report(self, query: UsageQuery) -> UsageReport: ...
+    async def import_claude(self, query: ImportClaudeQuery) -> str: ...
+
+
+class DaemonFacts(Protocol):
+    """What the daemon knows of itself."""
+
+    version: str
+    instance: str
+
+    def daemon(self) -> Daemon: ...
+    async def status(self) -> DaemonStatus: ...
+    def touch(self) -> None: ...
+    def request_shutdown(self, reason: ShutdownReason) -> None: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything a handler may call."""
+
+    profiles: Profiles
+    agents: Agents
+    providers: Providers
+    usage: Usage
+    daemon: DaemonFacts
+    database: Database
+    broadcaster: Broadcaster
+    clock: Clock
+
+
+SERVICES = web.AppKey("services", Services)
