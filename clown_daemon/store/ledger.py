@@ -99,7 +99,10 @@ def merge(kept: Entry, seen: Entry) -> Entry:
     The larger output is right, since a log also holds the beginnings of a streamed response; the day is that of the
     first time the response was seen.
     """
-    right = seen if _rank(seen.response) > _rank(kept.response) else kept
+    ranks = _rank(seen.response), _rank(kept.response)
+    right = (
+        seen if ranks[0] > ranks[1] or (ranks[0] == ranks[1] and seen.response.model < kept.response.model) else kept
+    )
     response = right.response._replace(
         session=kept.response.session,
         project=kept.response.project,
@@ -109,7 +112,7 @@ def merge(kept: Entry, seen: Entry) -> Entry:
     return Entry(response, right.costs, kept.profile)
 
 
-def _rank(response: Response) -> tuple[int, bool, int, int, int, int, int, bool, str]:
+def _rank(response: Response) -> tuple[int, bool, int, int, int, int, int, bool]:
     """Larger is right; past the first two only so that the order of reading never matters."""
     return (
         response.output_tokens,
@@ -120,5 +123,4 @@ def _rank(response: Response) -> tuple[int, bool, int, int, int, int, int, bool,
         response.input_tokens,
         response.web_searches,
         response.fast,
-        response.model,
     )
