@@ -14,7 +14,7 @@ from clown_daemon.manifests.wires import Wire
 Args = tuple[str | tuple[str, ...], ...]
 """Words of a command line; a nested tuple is left out whole when one of its variables has no value."""
 
-VERSION_PATTERN = r"\d+\.\d+\.\d+[\w.+-]*"
+VERSION_PATTERN = r"\d+\.\d+\.\d+\w*(?:[-+.]\w+)*"
 
 
 class VersionProbe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -76,6 +76,9 @@ class AgentManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """A name looked for in `PATH` and then in `folders`, or an absolute path."""
     folders: tuple[str, ...] = ()
     """Where installers put it besides `PATH`; `~` is the user's home."""
+    platform_binaries: tuple[str, ...] = ()
+    """Where the package manager put the real program when `binary` is a placeholder that an install script should have
+    replaced: relative to a `node_modules` folder, with `{os}` and `{cpu}` as Node names them."""
     version: VersionProbe = VersionProbe()
     profile: ProfileRules = ProfileRules()
     launch: LaunchRules = LaunchRules()

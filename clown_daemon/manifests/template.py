@@ -60,5 +60,5 @@ def render_args(args: Args, values: Mapping[str, str | None]) -> tuple[str, ...]
 
 def _filled(match: re.Match[str], values: Mapping[str, str | None]) -> str:
     value = values[match["name"]]
-    assert value is not None  # noqa: S101  # checked by the caller
+    assert value is not None  # checked by the caller
     return json.dumps(value, ensure_ascii=False) if match["json"] else value
