@@ -47,7 +47,7 @@ class _Envelope(msgspec.Struct, frozen=True):
     seq: int | None = None
     log: str = ""
     at_ms: int = 0
-    resource: msgspec.Raw | None = None
+    resource: msgspec.Raw = msgspec.Raw(b"null")  # `Raw | None` would take null alone
 
 
 _envelope_decoder = msgspec.json.Decoder(_Envelope)
@@ -108,7 +108,6 @@ def decode_frame(payload: bytes | str) -> Event | UnknownEvent | ControlFrame:
             return UnknownEvent(
                 type=name, timestamp=outer.timestamp, data=data, seq=outer.seq, log=outer.log, at_ms=outer.at_ms
             )
-        resource = None if outer.resource is None else _resource_decoders[name].decode(outer.resource)
         return Event(
             type=name,
             timestamp=outer.timestamp,
@@ -116,7 +115,7 @@ def decode_frame(payload: bytes | str) -> Event | UnknownEvent | ControlFrame:
             seq=outer.seq,
             log=outer.log,
             at_ms=outer.at_ms,
-            resource=resource,
+            resource=_resource_decoders[name].decode(outer.resource),
         )
     except KeyError as error:
         raise DecodeError("bad_message", f"unknown control frame {error.args[0]!r}") from None
