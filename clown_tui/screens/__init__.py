@@ -1,0 +1,1 @@
+"""Screens arrange widgets and turn keys into intents."""

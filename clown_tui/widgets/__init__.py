@@ -1,0 +1,1 @@
+"""Widgets are given rows and lines, post intents, and know no daemon."""
