@@ -72,6 +72,7 @@ async def run_daemon(paths: Paths, config: Config, environ: Mapping[str, str], c
         token = ensure_token(paths.token_file)
         async with _database(paths, clock) as (database, broadcaster):
             parts = await _build(paths, config, environ, clock, database, broadcaster)
+            await parts.agents.prepare()
             await parts.profiles.reconcile()
             app = build_app(
                 Services(
