@@ -1,10 +1,10 @@
-"""What widgets tell the screen: intents of a person, never facts of the daemon."""
+"""What widgets and screens tell the app: intents of a person, never facts of the daemon."""
 
 from textual.message import Message
 
 
 class RowChosen(Message):
-    """A row was opened: Enter, or a click on the row under the cursor."""
+    """A row was opened with a double click."""
 
     def __init__(self, pane_id: str, key: str) -> None:
         self.pane_id = pane_id
@@ -26,6 +26,10 @@ class FollowChanged(Message):
     def __init__(self, *, following: bool) -> None:
         self.following = following
         super().__init__()
+
+
+class ViewChanged(Message):
+    """What is to be seen was chosen differently: a new picture is needed now."""
 
 
 class FilterTyped(Message):

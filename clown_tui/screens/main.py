@@ -4,15 +4,20 @@ What a person chose (focus, full screen, cursor) lives here and in the widgets; 
 `Picture` and is only compared and painted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from textual import events
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.screen import Screen
 
-from clown_tui.messages import PaneChosen
+from clown_tui.keys import ACTIONS, Action
+from clown_tui.messages import FilterClosed, FilterTyped, FollowChanged, PaneChosen, ViewChanged
+from clown_tui.screens.help import help_screen
 from clown_tui.screens.picture import Picture
+from clown_tui.screens.view import TIMES, Order, View
 from clown_tui.state.panes import PANES, Pane
 from clown_tui.widgets.event_view import EventView
 from clown_tui.widgets.line_bar import LineBar
@@ -38,11 +43,18 @@ class MainScreen(Screen[None]):
 
     AUTO_FOCUS = None
 
-    def __init__(self, *, pane: Pane = Pane.PROFILES, full: bool = False) -> None:
+    def __init__(self, *, actions: Sequence[Action] = ACTIONS, view: View | None = None, full: bool = False) -> None:
         super().__init__()
-        self.pane = pane
+        self.actions = tuple(actions)
+        self.view = view or View()
         self.full = full
         self.picture: Picture | None = None
+        self._actions_by_key = {key: action for action in actions for key in action.keys}
+
+    @property
+    def pane(self) -> Pane:
+        """The focused pane."""
+        return self.view.pane
 
     # -- the tree
 
@@ -128,9 +140,11 @@ class MainScreen(Screen[None]):
     def on_resize(self, event: events.Resize) -> None:
         """Choose the step for the new size."""
         self._arrange(event.size.width, event.size.height)
+        self.post_message(ViewChanged())
 
     def _arrange(self, width: int, height: int) -> None:
         step = step_of(width, height)
+        self.view = replace(self.view, width=width)
         for name in STEPS:
             self.set_class(name == step, name)
         self._mark()
@@ -151,22 +165,157 @@ class MainScreen(Screen[None]):
 
     def choose(self, pane: Pane) -> None:
         """Focus a pane; choosing the focused one again fills the screen with it, or gives the screen back."""
-        self.full = not self.full if pane is self.pane else self.full
-        self.pane = pane
+        if pane is self.pane:
+            self.full = not self.full
+        else:
+            self.view = replace(self.view, pane=pane)
         self._activate()
-
-    def set_full(self, *, full: bool) -> None:
-        """Fill the screen with the focused pane, or give it back."""
-        self.full = full
-        self._mark()
+        self.post_message(ViewChanged())
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """A click or Tab moved the focus: that pane is the active one now."""
         chosen = next((pane for pane, widget in self.panes.items() if widget is event.widget), None)
         if chosen is not None and chosen is not self.pane:
-            self.pane = chosen
+            self.view = replace(self.view, pane=chosen)
             self._mark()
+            self.post_message(ViewChanged())
 
     def on_pane_chosen(self, message: PaneChosen) -> None:
         """A tab was clicked."""
         self.choose(PANES[message.number - 1])
+
+    def on_follow_changed(self, message: FollowChanged) -> None:
+        """Scrolling up paused the log, or reaching its end let it follow again."""
+        message.stop()
+        if self.event_view.following != self.view.following:
+            self._see(following=self.event_view.following)
+
+    # -- keys
+
+    async def on_key(self, event: events.Key) -> None:
+        """Run the action that a key is bound to: here, or in the app."""
+        action = self._actions_by_key.get(event.key) or self._actions_by_key.get(event.character or "")
+        if action is None or (self.pane not in action.panes):
+            return
+        event.stop()
+        event.prevent_default()
+        here = hasattr(self, f"action_{action.id}")
+        await self.run_action(action.id if here else f"app.{action.id}")
+
+    def _see(self, **choices: Any) -> None:
+        self.view = replace(self.view, **choices)
+        self.post_message(ViewChanged())
+
+    def action_help(self) -> None:
+        self.app.push_screen(help_screen(self.pane, self.actions))
+
+    def action_pane_1(self) -> None:
+        self.choose(PANES[0])
+
+    def action_pane_2(self) -> None:
+        self.choose(PANES[1])
+
+    def action_pane_3(self) -> None:
+        self.choose(PANES[2])
+
+    def action_pane_4(self) -> None:
+        self.choose(PANES[3])
+
+    def action_pane_5(self) -> None:
+        self.choose(PANES[4])
+
+    def action_next_pane(self) -> None:
+        self.choose(PANES[self.pane.number % len(PANES)])
+
+    def action_previous_pane(self) -> None:
+        self.choose(PANES[self.pane.number - 2])
+
+    def action_full(self) -> None:
+        self.full = not self.full
+        self._mark()
+
+    def action_back(self) -> None:
+        """One step back: the filter, then the chip of `--events`, then full screen."""
+        if self.view.filters.get(self.pane) or (self.pane is Pane.EVENTS and self.view.errors_only):
+            self._see(filters={**self.view.filters, self.pane: ""}, errors_only=False)
+        elif self.view.chip:
+            self.full = False
+            self._see(chip="", pane=Pane.PROFILES)
+            self._activate()
+        elif self.full:
+            self.full = False
+            self._mark()
+
+    def action_cursor_down(self) -> None:
+        self._movable.move(1)
+
+    def action_cursor_up(self) -> None:
+        self._movable.move(-1)
+
+    def action_page_down(self) -> None:
+        self._movable.page(1)
+
+    def action_page_up(self) -> None:
+        self._movable.page(-1)
+
+    def action_top(self) -> None:
+        self._movable.to_top()
+
+    def action_bottom(self) -> None:
+        self._movable.to_bottom()
+
+    def action_follow(self) -> None:
+        self.event_view.follow()
+        self._see(following=True, frozen=False)
+
+    def action_freeze(self) -> None:
+        self._see(frozen=not self.view.frozen)
+
+    def action_errors(self) -> None:
+        self._see(errors_only=not self.view.errors_only)
+
+    def action_times(self) -> None:
+        self._see(times=TIMES[(TIMES.index(self.view.times) + 1) % len(TIMES)])
+
+    def action_sort(self) -> None:
+        """Sort by the next column; after the last comes the daemon's own order."""
+        table = self.active
+        if isinstance(table, LiveTable):
+            titled = [index for index, column in enumerate(table.columns) if column.title]
+            before = self.view.orders.get(self.pane, Order())
+            later = [index for index in titled if before.column is None or index > before.column]
+            order = Order(column=later[0] if later else None, inverted=before.inverted)
+            self._see(orders={**self.view.orders, self.pane: order})
+
+    def action_invert(self) -> None:
+        before = self.view.orders.get(self.pane, Order())
+        self._see(orders={**self.view.orders, self.pane: replace(before, inverted=not before.inverted)})
+
+    # -- filter
+
+    async def action_filter(self) -> None:
+        """Open the filter bar over the status line."""
+        # Inputs are seldom needed and cost start-up time, so they are loaded when they are.
+        from clown_tui.widgets.filter_bar import FilterBar  # noqa: PLC0415  # see above
+
+        if not self.query(FilterBar):
+            bar = FilterBar(self.view.filters.get(self.pane, ""))
+            await self.mount(bar, after="#status")
+            bar.focus()
+
+    def on_filter_typed(self, message: FilterTyped) -> None:
+        """Narrow the pane at once."""
+        self._see(filters={**self.view.filters, self.pane: message.text})
+
+    async def on_filter_closed(self, message: FilterClosed) -> None:
+        """Give the keys back to the pane."""
+        if not message.keep:
+            self._see(filters={**self.view.filters, self.pane: ""})
+        await self.query("#filter").remove()
+        self.active.focus()
+
+    @property
+    def _movable(self) -> LiveTable | LinesView:
+        widget = self.active
+        assert isinstance(widget, LiveTable | LinesView)  # our own tree
+        return widget
