@@ -195,7 +195,8 @@ class MainScreen(Screen[None]):
     async def on_key(self, event: events.Key) -> None:
         """Run the action that a key is bound to: here, or in the app."""
         action = self._actions_by_key.get(event.key) or self._actions_by_key.get(event.character or "")
-        if action is None or (self.pane not in action.panes):
+        typing = self.focused is not None and self.focused.id == "filter"
+        if typing or action is None or self.pane not in action.panes:
             return
         event.stop()
         event.prevent_default()
@@ -311,8 +312,8 @@ class MainScreen(Screen[None]):
         """Give the keys back to the pane."""
         if not message.keep:
             self._see(filters={**self.view.filters, self.pane: ""})
-        await self.query("#filter").remove()
         self.active.focus()
+        await self.query("#filter").remove()
 
     @property
     def _movable(self) -> LiveTable | LinesView:

@@ -5,13 +5,14 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from textual.app import App
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "screens"
 
 
-def frame_text(app: App[object]) -> str:
+def frame_text(app: App[Any]) -> str:
     """Render what the terminal shows now, one line a row, without the blanks at the ends."""
     strips = app.screen._compositor.render_strips()  # what export_screenshot renders
     return "\n".join(strip.text.rstrip() for strip in strips) + "\n"
