@@ -7,6 +7,8 @@ in the database, when there is room. The publisher never waits for anybody.
 """
 
 import asyncio
+import contextlib
+import itertools
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -18,18 +20,23 @@ from clown_daemon.store.event_log import EncodedEvent
 RING_EVENTS = 16_384
 RING_BYTES = 32 * 1024 * 1024
 """Either bound: when it is passed, the older half leaves the ring; the log in the database still has it."""
-BATCH_EVENTS = 512
-"""The most frames in one write."""
-HIGH_WATER_BYTES = 256 * 1024
-"""A client with more unsent bytes than this stands still until there are fewer."""
-POLL_SECONDS = 0.02
+LOG_PAGE_EVENTS = 256
+"""The most events of one read of the log."""
+BATCH_BYTES = 128 * 1024
+"""A write ends with the frame that passes this."""
+HIGH_WATER_BYTES = 128 * 1024
+"""A client with more unsent bytes than this stands still until a quarter of it is left."""
+SHARED_BATCHES = 64
+"""The most joined batches kept for the next client that stands at the same place."""
+POLL_SECONDS = 0.01
 """How often the socket of a client that is behind is looked at; only while one is."""
+CLOSE_SECONDS = 3
+"""How long the end of one stream may take."""
 
 logger = logging.getLogger(__name__)
 
 LogReader = Callable[[int, int], Awaitable[Sequence[EncodedEvent]]]
 """Answers events of the log after a number, oldest first, at most so many."""
-
 
 Closer = Callable[[str], Coroutine[None, None, None]]
 """Ends a connection with the reason of a shutdown."""
@@ -61,6 +68,15 @@ class _Frame(NamedTuple):
     """A whole WebSocket frame."""
 
 
+class _Batch(NamedTuple):
+    """Frames to be written in one go."""
+
+    data: bytes
+    frames: int
+    upto: int
+    """The number of the last event it covers, wanted or not."""
+
+
 def text_frame(payload: bytes) -> bytes:
     """Frame a text message as a server sends it: one fragment, unmasked (RFC 6455, section 5.2)."""
     length = len(payload)
@@ -85,18 +101,34 @@ class Cursor:
         self.behind = asyncio.Event()
         """Set while `Broadcaster.catch_up` has to carry it."""
 
+    @property
+    def full(self) -> bool:
+        """Whether its socket has enough unsent bytes already."""
+        return self.transport.get_write_buffer_size() > HIGH_WATER_BYTES
+
+    def take(self, batch: _Batch) -> None:
+        """Write a batch and stand behind it."""
+        if batch.data and not self.transport.is_closing():
+            self.transport.write(batch.data)
+        self.sent += batch.frames
+        self.seq = batch.upto
+
 
 class Broadcaster:
     """The ring. Everything but `publish` is called on the event loop."""
 
-    def __init__(self, *, database_reader: LogReader, log: str, head: int) -> None:
+    def __init__(
+        self, *, database_reader: LogReader, log: str, head: int, stall_seconds: float = STALL_SECONDS
+    ) -> None:
         self.log = log
         self._read_log = database_reader
+        self._stall_seconds = stall_seconds
         self._loop = asyncio.get_running_loop()
         self._incoming: deque[EncodedEvent] = deque()
         self._woken = False
         self._ring: list[_Frame] = []
         self._ring_bytes = 0
+        self._shared: dict[tuple[int, frozenset[str] | None], _Batch] = {}
         self._before = head
         """The number before the oldest event in the ring."""
         self._cursors: dict[Cursor, None] = {}
@@ -124,7 +156,9 @@ class Broadcaster:
         self._incoming.extend(events)
         if not self._woken:
             self._woken = True
-            self._loop.call_soon_threadsafe(self.flush)
+            # The loop may be gone when a daemon was torn down while a change was under way.
+            with contextlib.suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self.flush)
 
     # -- cursors ------------------------------------------------------------------------------------------------------
 
@@ -147,42 +181,49 @@ class Broadcaster:
 
     def flush(self) -> None:
         """Move announced events into the ring and write them to every client that is not behind."""
+        # Lowered before the deque is emptied: what is announced after that wakes the loop again.
         self._woken = False
         while self._incoming:
             event = self._incoming.popleft()
             payload = text_frame(event.body)
             self._ring.append(_Frame(event.type, payload))
             self._ring_bytes += len(payload)
-        self._trim()
-        joined: dict[tuple[int, frozenset[str] | None], tuple[bytes, int]] = {}
+        self._shared.clear()
         for cursor in self._cursors:
-            if cursor.seq < self.head and not cursor.behind.is_set():
-                self._write_pending(cursor, joined)
+            if not cursor.behind.is_set():
+                self._advance(cursor)
+        # Last, so that a burst larger than the ring still reaches the clients that have room from memory.
+        self._trim()
 
-    def _write_pending(
-        self, cursor: Cursor, joined: dict[tuple[int, frozenset[str] | None], tuple[bytes, int]]
-    ) -> None:
-        transport = cursor.transport
-        if (
-            transport.get_write_buffer_size() > HIGH_WATER_BYTES
-            or cursor.seq < self._before
-            or self.head - cursor.seq > BATCH_EVENTS
-        ):
-            cursor.behind.set()
-            return
-        key = (cursor.seq, cursor.names)
-        if key not in joined:
-            joined[key] = self._join(cursor.seq, self.head, cursor.names)
-        data, count = joined[key]
-        if data and not transport.is_closing():
-            transport.write(data)
-        cursor.sent += count
-        cursor.seq = self.head
+    def _advance(self, cursor: Cursor) -> None:
+        """Bring a cursor to the head, or as far as its socket takes it; it is behind then."""
+        while cursor.seq < self.head:
+            if cursor.full or cursor.seq < self._before:
+                cursor.behind.set()
+                return
+            cursor.take(self._batch(cursor.seq, cursor.names))
 
-    def _join(self, after: int, upto: int, names: frozenset[str] | None) -> tuple[bytes, int]:
-        frames = self._ring[after - self._before : upto - self._before]
-        wanted = [frame.payload for frame in frames if names is None or frame.type in names]
-        return b"".join(wanted), len(wanted)
+    def _batch(self, after: int, names: frozenset[str] | None) -> _Batch:
+        key = (after, names)
+        batch = self._shared.get(key)
+        if batch is None:
+            if len(self._shared) >= SHARED_BATCHES:
+                self._shared.clear()
+            batch = self._shared[key] = self._join(after, names)
+        return batch
+
+    def _join(self, after: int, names: frozenset[str] | None) -> _Batch:
+        payloads: list[bytes] = []
+        size = 0
+        upto = after
+        for frame in itertools.islice(self._ring, after - self._before, None):
+            upto += 1
+            if names is None or frame.type in names:
+                payloads.append(frame.payload)
+                size += len(frame.payload)
+                if size >= BATCH_BYTES:
+                    break
+        return _Batch(b"".join(payloads), len(payloads), upto)
 
     def _trim(self) -> None:
         while len(self._ring) > RING_EVENTS or self._ring_bytes > RING_BYTES:
@@ -198,55 +239,72 @@ class Broadcaster:
 
         Raises:
             ExpiredError: what it needs next is in neither the ring nor the log.
+            StoreUnavailableError: the log cannot be read.
         """
-        while True:
+        while not cursor.transport.is_closing():
             await cursor.behind.wait()
-            while cursor.seq < self.head:
-                await self._room(cursor)
-                if cursor.seq < self._before:
-                    await self._write_from_log(cursor)
-                else:
-                    upto = min(cursor.seq + BATCH_EVENTS, self.head)
-                    data, count = self._join(cursor.seq, upto, cursor.names)
-                    self._write_batch(cursor, data, count, upto)
-            # No await since the comparison: the next flush finds the cursor at the head.
-            cursor.behind.clear()
+            await self._room(cursor)
+            if cursor.seq < self._before:
+                await self._write_from_log(cursor)
+            else:
+                # No await between the two: the next flush finds the cursor at the head, or behind again.
+                cursor.behind.clear()
+                self._advance(cursor)
 
     async def _write_from_log(self, cursor: Cursor) -> None:
-        start = cursor.seq
-        events = await self._read_log(start, BATCH_EVENTS)
-        if not events or events[0].seq != start + 1:
+        events = await self._read_log(cursor.seq, LOG_PAGE_EVENTS)
+        if not events or events[0].seq != cursor.seq + 1:
             raise ExpiredError
-        wanted = [text_frame(event.body) for event in events if cursor.names is None or event.type in cursor.names]
-        self._write_batch(cursor, b"".join(wanted), len(wanted), events[-1].seq)
-
-    def _write_batch(self, cursor: Cursor, data: bytes, count: int, upto: int) -> None:
-        if data and not cursor.transport.is_closing():
-            cursor.transport.write(data)
-        cursor.sent += count
-        cursor.seq = upto
+        payloads: list[bytes] = []
+        size = 0
+        for event in events:
+            # What it wants may change while it waits for room, so each event is asked about when its turn comes.
+            if cursor.names is None or event.type in cursor.names:
+                payloads.append(text_frame(event.body))
+                size += len(payloads[-1])
+            if size >= BATCH_BYTES or event is events[-1]:
+                cursor.take(_Batch(b"".join(payloads), len(payloads), event.seq))
+                payloads, size = [], 0
+                await self._room(cursor)
 
     async def _room(self, cursor: Cursor) -> None:
         """Wait until the client's socket takes more; cut it when nothing moved for long, since it can resume."""
         unsent = cursor.transport.get_write_buffer_size()
         moved = self._loop.time()
-        while unsent > HIGH_WATER_BYTES // 4:
+        while unsent > HIGH_WATER_BYTES // 4 and not cursor.transport.is_closing():
             await asyncio.sleep(POLL_SECONDS)
             left = cursor.transport.get_write_buffer_size()
             if left < unsent:
                 moved = self._loop.time()
-            elif self._loop.time() - moved > STALL_SECONDS:
-                logger.warning("a client took nothing for %d s and was cut; it can resume", STALL_SECONDS)
+            elif self._loop.time() - moved > self._stall_seconds:
+                logger.warning("a client took nothing for %g s and was cut; it can resume", self._stall_seconds)
                 cursor.transport.abort()
-                return
             unsent = left
 
     # -- the end ------------------------------------------------------------------------------------------------------
 
     async def close(self, reason: str) -> None:
-        """Write what is announced, then close every stream with the reason; a slow client gets two seconds."""
+        """Let every client have what was announced, then close its stream with the reason; bounded for slow ones."""
+        self.closing = self.closing or reason
         self.flush()
-        self.closing = reason
         async with asyncio.TaskGroup() as tasks:
-            for number, close in enumerate(list(self._closers.values())):
-                tasks.create_task(close(reason), name=f"stream.close.{number}")
+            for number, (cursor, close) in enumerate(list(self._closers.items())):
+                tasks.create_task(self._end(cursor, close, reason), name=f"stream.close.{number}")
+
+    async def _end(self, cursor: Cursor, close: Closer, reason: str) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._caught_up(cursor)
+                # Nothing may follow a close frame, and the stop of the runs is still to be announced.
+                self.detach(cursor)
+                await close(reason)
+        except TimeoutError:
+            cursor.transport.abort()
+        finally:
+            self.detach(cursor)
+
+    async def _caught_up(self, cursor: Cursor) -> None:
+        while True:
+            if not cursor.behind.is_set() or cursor.transport.is_closing():
+                return
+            await asyncio.sleep(POLL_SECONDS)

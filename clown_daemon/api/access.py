@@ -1,6 +1,7 @@
 """Who may come in: callers of this machine, by their own browser's word from nowhere else, with a token if asked.
 
 DNS rebinding is met by an exact `Host`, cross-site requests by an exact `Origin`; neither is ever compared as a
+prefix. There are no CORS headers, so a foreign page can read nothing.
 """
 
 import hmac
@@ -32,19 +33,20 @@ def access_rules(*, allowed_origins: Collection[str], auth: str, token: str) -> 
     @web.middleware
     async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
         hosts = _own_hosts(request)
-        if request.headers.get("Host", "").lower() not in hosts:
+        named = request.headers.getall("Host", [])
+        if len(named) != 1 or named[0].lower() not in hosts:
             return problem_response(
                 ProblemCode.FOREIGN_HOST, "the Host header names another machine", hint=f"use {min(hosts)}"
             )
-        origin = request.headers.get("Origin")
-        if origin is not None and origin not in allowed_origins and origin not in {f"http://{host}" for host in hosts}:
+        origins = {*allowed_origins, *(f"http://{host}" for host in hosts)}
+        if not origins.issuperset(request.headers.getall("Origin", [])):
             return problem_response(
                 ProblemCode.FOREIGN_ORIGIN, "web pages of another origin may not call", hint="see allowed_origins"
             )
         given = request.headers.get("Authorization")
         asked = request.path != OPEN_PATH and (given is not None or auth == "token")
         # Compared in constant time, so that a caller learns nothing from how long the refusal took.
-        if asked and not hmac.compare_digest((given or "").encode(), expected):
+        if asked and not hmac.compare_digest((given or "").encode("utf-8", "surrogateescape"), expected):
             return problem_response(
                 ProblemCode.UNAUTHORIZED,
                 "the token is missing or wrong",
@@ -56,7 +58,8 @@ def access_rules(*, allowed_origins: Collection[str], auth: str, token: str) -> 
                 ProblemCode.UNSUPPORTED_MEDIA_TYPE, "the body must be JSON", hint="send Content-Type: application/json"
             )
         services = request.app[SERVICES]
-        if request.query.get("passive") != "1":
+        # A script that asks whether the daemon lives does not need it, and neither does a passive stream.
+        if request.path != OPEN_PATH and request.query.get("passive") != "1":
             services.daemon.touch()
         if services.broadcaster.closing and request.path != OPEN_PATH:
             return problem_response(

@@ -13,6 +13,8 @@ from clown_daemon.protocol.problems import STATUS, Problem, ProblemCode
 
 logger = logging.getLogger(__name__)
 
+_CODES = frozenset(ProblemCode)
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -37,11 +39,16 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except DomainError as error:
-        return problem_response(error.code, str(error), hint=error.hint)
+        wait = {"Retry-After": "1"} if STATUS[error.code] == 503 else None
+        return problem_response(error.code, str(error), hint=error.hint, headers=wait)
     except codec.DecodeError as error:
-        return problem_response(ProblemCode(error.code), str(error), hint=error.hint)
+        return problem_response(_code(error.code), str(error), hint=error.hint)
     except web.HTTPException as error:
         return _of_library(request, error)
+    except web.RequestPayloadError:
+        return problem_response(ProblemCode.BAD_REQUEST, "the body is broken")
+    except ConnectionError:
+        raise  # the caller is gone, there is nobody to tell
     except Exception:
         number = secrets.token_hex(4)
         logger.exception("request %s: %s %s failed", number, request.method, request.path)
@@ -51,6 +58,11 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
             hint=f"the daemon's log has the cause under {number}",
             request_id=number,
         )
+
+
+def _code(name: str) -> ProblemCode:
+    """The code of a request that cannot be read; the stream has finer ones than HTTP."""
+    return ProblemCode(name) if name in _CODES else ProblemCode.INVALID_FIELD
 
 
 def _of_library(request: web.Request, error: web.HTTPException) -> web.Response:

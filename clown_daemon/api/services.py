@@ -28,6 +28,7 @@ from clown_daemon.protocol.resources import (
     Provider,
     UsageReport,
 )
+from clown_daemon.protocol.stream import HEARTBEAT_SECONDS
 from clown_daemon.store.database import Database
 
 
@@ -96,6 +97,7 @@ class Services:
     database: Database
     broadcaster: Broadcaster
     clock: Clock
+    heartbeat_seconds: float = HEARTBEAT_SECONDS
 
 
 SERVICES = web.AppKey("services", Services)

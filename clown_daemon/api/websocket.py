@@ -6,8 +6,7 @@ Plain: the client sends nothing and gets events, nothing else. Extended (asked f
 
 import asyncio
 import logging
-from collections import deque
-from typing import assert_never
+from typing import cast
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
@@ -15,21 +14,17 @@ from clown_daemon.api.problems import problem_response
 from clown_daemon.api.routes.replies import query
 from clown_daemon.api.routes.stream import event_types
 from clown_daemon.api.services import SERVICES, Services
+from clown_daemon.api.subscription import DOCUMENTED, Allowance, Subscription
 from clown_daemon.broadcaster import Broadcaster, Cursor, ExpiredError
 from clown_daemon.errors import DomainError
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import EVENT_NAMES
-from clown_daemon.protocol.names import UnknownNameError, resolve_names
+from clown_daemon.protocol.names import UnknownNameError
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import StreamQuery
 from clown_daemon.protocol.stream import (
-    ERRORS_PER_MINUTE,
-    HEARTBEAT_SECONDS,
     MAX_CONNECTIONS,
     MAX_MESSAGE_BYTES,
-    MAX_NAMES,
-    MESSAGE_BURST,
-    MESSAGES_PER_SECOND,
     Action,
     CloseCode,
     ControlData,
@@ -41,7 +36,6 @@ from clown_daemon.protocol.stream import (
     StreamError,
     Subscribe,
     Subscribed,
-    Unsubscribe,
     Unsubscribed,
 )
 from clown_daemon.store.event_log import read_floor, read_head
@@ -58,28 +52,52 @@ async def follow(request: web.Request) -> web.StreamResponse:
     asked = query(request, StreamQuery)
     _check(asked)
     names = None if asked.events is None else event_types(asked.events)
+    # One byte more: aiohttp refuses a message that reaches its bound, the contract one that passes it.
+    socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_MESSAGE_BYTES + 1, timeout=CLOSE_SECONDS)
+    if not socket.can_prepare(request).ok:
+        return _no_upgrade(request)
+    floor, head = await services.database.read(lambda connection: (read_floor(connection), read_head(connection)))
     if services.broadcaster.connections >= MAX_CONNECTIONS:
         return problem_response(
             ProblemCode.TOO_MANY_CONNECTIONS, "too many clients are connected", headers={"Retry-After": "5"}
         )
-    socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_MESSAGE_BYTES, timeout=CLOSE_SECONDS)
-    if not socket.can_prepare(request).ok:
-        return problem_response(
-            ProblemCode.UPGRADE_REQUIRED,
-            "this is a WebSocket",
-            hint="connect with a WebSocket client",
-            headers={"Upgrade": "websocket"},
-        )
-    floor, head = await services.database.read(lambda connection: (read_floor(connection), read_head(connection)))
     await socket.prepare(request)
     assert request.transport is not None
     seq, reason = _start(services.broadcaster, asked, floor, head)
-    cursor = Cursor(request.transport, seq, names, passive=asked.passive == 1)
-    connection = _Connection(services, socket, cursor)
-    if asked.hello or asked.since is not None or names is not None:
-        connection.greet(asked, floor=floor, head=max(head, seq), reason=reason)
+    extended = bool(asked.hello) or asked.since is not None or names is not None
+    subscription = Subscription() if names is None else Subscription(names, narrowed=True)
+    wanted = subscription.filter if extended else DOCUMENTED
+    cursor = Cursor(_Outlet(request.transport, socket), seq, wanted, passive=asked.passive == 1)
+    connection = _Connection(services, socket, cursor, subscription)
+    if extended:
+        connection.greet(floor, resumed=asked.since is not None and reason is None, reason=reason)
     await connection.serve()
     return socket
+
+
+def _no_upgrade(request: web.Request) -> web.Response:
+    if "Upgrade" in request.headers:
+        return problem_response(ProblemCode.BAD_REQUEST, "the WebSocket handshake is malformed")
+    return problem_response(
+        ProblemCode.UPGRADE_REQUIRED,
+        "this is a WebSocket",
+        hint="connect with a WebSocket client",
+        headers={"Upgrade": "websocket", "Connection": "Upgrade"},
+    )
+
+
+class _Outlet:
+    """The transport of a connection, closed for events as soon as a close frame was sent: nothing may follow it."""
+
+    def __init__(self, transport: asyncio.Transport, socket: web.WebSocketResponse) -> None:
+        self.write = transport.write
+        self.get_write_buffer_size = transport.get_write_buffer_size
+        self.abort = transport.abort
+        self._transport = transport
+        self._socket = socket
+
+    def is_closing(self) -> bool:
+        return self._socket.closed or self._transport.is_closing()
 
 
 def _check(asked: StreamQuery) -> None:
@@ -87,6 +105,9 @@ def _check(asked: StreamQuery) -> None:
         raise DomainError(ProblemCode.INVALID_FIELD, "since and log go together", hint="resume with both, or neither")
     if asked.since is not None and asked.since < 0:
         raise DomainError(ProblemCode.INVALID_FIELD, "since is 0 or more")
+    for name, flag in (("hello", asked.hello), ("passive", asked.passive)):
+        if flag not in {None, 0, 1}:
+            raise DomainError(ProblemCode.INVALID_FIELD, f"{name} is 0 or 1")
 
 
 def _start(broadcaster: Broadcaster, asked: StreamQuery, floor: int, head: int) -> tuple[int, ResumeFailure | None]:
@@ -105,19 +126,21 @@ def _start(broadcaster: Broadcaster, asked: StreamQuery, floor: int, head: int) 
 class _Connection:
     """One client of the stream."""
 
-    def __init__(self, services: Services, socket: web.WebSocketResponse, cursor: Cursor) -> None:
+    def __init__(
+        self, services: Services, socket: web.WebSocketResponse, cursor: Cursor, subscription: Subscription
+    ) -> None:
         self._services = services
         self._broadcaster = services.broadcaster
         self._socket = socket
         self._cursor = cursor
+        self._subscription = subscription
         self._extended = asyncio.Event()
-        self._narrowed = cursor.names is not None
-        self._bucket = _TokenBucket(asyncio.get_running_loop().time())
-        self._errors: deque[float] = deque(maxlen=ERRORS_PER_MINUTE + 1)
+        self._allowance = Allowance(services.clock.monotonic())
 
-    def greet(self, asked: StreamQuery, *, floor: int, head: int, reason: ResumeFailure | None) -> None:
-        """Send the first frame of extended mode."""
+    def greet(self, floor: int, *, resumed: bool = False, reason: ResumeFailure | None = None) -> None:
+        """Send the first frame of extended mode; exactly the events after the cursor follow."""
         self._extended.set()
+        self._cursor.names = self._subscription.filter
         facts = self._services.daemon
         self._send(
             Hello(
@@ -126,8 +149,8 @@ class _Connection:
                 log=self._broadcaster.log,
                 seq=self._cursor.seq,
                 floor=floor,
-                head=head,
-                resumed=asked.since is not None and reason is None,
+                head=max(self._broadcaster.head, self._cursor.seq),
+                resumed=resumed,
                 reason=reason,
             )
         )
@@ -142,11 +165,15 @@ class _Connection:
                 await self._listen()
                 beating.cancel()
                 carrying.cancel()
+        except* Exception:  # the connection is no longer HTTP: nobody further up could answer
+            logger.exception("a stream failed; its client can resume")
+            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"internal")
         finally:
             self._broadcaster.detach(self._cursor)
+            if not self._cursor.passive:
+                self._services.daemon.touch()
 
     async def _shut(self, reason: str) -> None:
-        # What a client that is behind has not got yet, it gets by resuming.
         await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())
 
     async def _carry(self) -> None:
@@ -160,7 +187,7 @@ class _Connection:
     async def _beat(self) -> None:
         await self._extended.wait()
         while True:
-            await asyncio.sleep(HEARTBEAT_SECONDS)
+            await asyncio.sleep(self._services.heartbeat_seconds)
             self._send(Heartbeat(seq=self._cursor.seq, sent=self._cursor.sent))
 
     async def _listen(self) -> None:
@@ -171,97 +198,57 @@ class _Connection:
                 await self._socket.close(code=CloseCode.UNSUPPORTED_DATA, message=b"text only")
 
     async def _take(self, text: str) -> None:
-        self._extended.set()
-        now = asyncio.get_running_loop().time()
-        wait = self._bucket.take(now)
+        wait = self._allowance.take(self._services.clock.monotonic())
         if wait:
-            await self._refuse("rate_limited", "too many messages", now, retry_after_ms=wait)
+            error = StreamError(code="rate_limited", error="too many messages", retry_after_ms=wait)
+            await self._refuse(error)
             return
+        request_id: str | None = None
         try:
-            self._obey(codec.decode_action(text))
+            action = codec.decode_action(text)
+            request_id = action.request_id
+            await self._obey(action)
         except codec.DecodeError as error:
-            code: ErrorCode = "invalid_field"
-            if error.code in {"bad_json", "bad_message", "unknown_action"}:
-                code = error.code  # type: ignore[assignment]  # just checked
-            await self._refuse(code, str(error), now, field=error.field)
+            await self._refuse(_stream_error(error, request_id))
         except UnknownNameError as error:
-            await self._refuse("unknown_event", str(error), now, unknown=error.unknown, known=EVENT_NAMES)
-        except _TooManyNamesError:
-            await self._refuse("too_many_names", f"a subscription holds at most {MAX_NAMES} names", now, field="events")
-
-    def _obey(self, action: Action) -> None:
-        if len(action.events) > MAX_NAMES:
-            raise _TooManyNamesError
-        # What is announced already belongs to the old subscription.
-        self._broadcaster.flush()
-        asked = resolve_names(action.events, EVENT_NAMES)
-        had = frozenset(EVENT_NAMES) if self._cursor.names is None else self._cursor.names
-        match action:
-            case Subscribe():
-                self._cursor.names = self._widened(action, asked, had)
-                reply: ControlData = Subscribed(
-                    events=self._wanted(), seq=self._cursor.seq, request_id=action.request_id
+            near = f"; did you mean {error.nearest!r}?" if error.nearest else ""
+            await self._refuse(
+                StreamError(
+                    code="unknown_event",
+                    error=f"{error}{near}",
+                    field="events",
+                    unknown=error.unknown,
+                    known=EVENT_NAMES,
+                    request_id=request_id,
                 )
-            case Unsubscribe():
-                self._cursor.names = had - asked
-                self._narrowed = True
-                reply = Unsubscribed(events=self._wanted(), seq=self._cursor.seq, request_id=action.request_id)
-            case _:
-                assert_never(action)
-        self._send(reply)
+            )
 
-    def _widened(self, action: Subscribe, asked: frozenset[str], had: frozenset[str]) -> frozenset[str] | None:
-        if "*" in action.events:
-            self._narrowed = False
-            return None
-        wanted = had | asked if self._narrowed else asked
-        self._narrowed = True
-        return wanted
-
-    def _wanted(self) -> tuple[str, ...]:
-        names = self._cursor.names
-        return EVENT_NAMES if names is None else tuple(name for name in EVENT_NAMES if name in names)
+    async def _obey(self, action: Action) -> None:
+        subscribing = isinstance(action, Subscribe)
+        before = self._subscription
+        after = before.subscribe(action.events) if subscribing else before.unsubscribe(action.events)
+        if not self._extended.is_set():
+            floor = await self._services.database.read(read_floor)
+            # What is announced already belongs to plain mode.
+            self._broadcaster.flush()
+            self.greet(floor)
+        self._broadcaster.flush()
+        self._subscription = after
+        self._cursor.names = after.filter
+        reply = Subscribed if subscribing else Unsubscribed
+        self._send(reply(events=after.listed, seq=self._cursor.seq, request_id=action.request_id))
 
     def _send(self, data: ControlData) -> None:
         self._broadcaster.write(self._cursor, codec.encode_control(data, at_ms=self._services.clock.now_ms()))
 
-    async def _refuse(
-        self,
-        code: ErrorCode,
-        sentence: str,
-        now: float,
-        *,
-        field: str | None = None,
-        unknown: tuple[str, ...] | None = None,
-        known: tuple[str, ...] | None = None,
-        retry_after_ms: int | None = None,
-    ) -> None:
-        self._send(
-            StreamError(
-                code=code, error=sentence, field=field, unknown=unknown, known=known, retry_after_ms=retry_after_ms
-            )
-        )
-        self._errors.append(now)
-        if len(self._errors) > ERRORS_PER_MINUTE and now - self._errors[0] < 60:
+    async def _refuse(self, error: StreamError) -> None:
+        self._send(error)
+        if self._allowance.count_error(self._services.clock.monotonic()):
             await self._socket.close(code=CloseCode.TOO_MANY_ERRORS, message=b"too many errors")
 
 
-class _TooManyNamesError(ValueError):
-    """A subscription with more names than allowed."""
-
-
-class _TokenBucket:
-    """At most `MESSAGES_PER_SECOND` messages a second, `MESSAGE_BURST` at once."""
-
-    def __init__(self, now: float) -> None:
-        self._left = float(MESSAGE_BURST)
-        self._at = now
-
-    def take(self, now: float) -> int:
-        """Let one message in and answer 0, or answer the milliseconds until the next one may come."""
-        self._left = min(MESSAGE_BURST, self._left + (now - self._at) * MESSAGES_PER_SECOND)
-        self._at = now
-        if self._left < 1:
-            return max(1, round((1 - self._left) / MESSAGES_PER_SECOND * 1000))
-        self._left -= 1
-        return 0
+def _stream_error(error: codec.DecodeError, request_id: str | None) -> StreamError:
+    # The stream has one code for every field that does not fit.
+    code = "invalid_field" if error.code == "unknown_field" else error.code
+    sentence = f"{error}; {error.hint}" if error.hint else str(error)
+    return StreamError(code=cast("ErrorCode", code), error=sentence, field=error.field, request_id=request_id)

@@ -21,5 +21,6 @@ async def shut_down(request: web.Request) -> web.Response:
 
 
 async def get_health(request: web.Request) -> web.Response:
+    query(request, NoQuery)
     health = Health(status="ok", version=request.app[SERVICES].daemon.version)
     return web.Response(body=codec.encode(health), content_type="application/json")

@@ -6,10 +6,12 @@ import msgspec
 from aiohttp import web
 
 from clown_daemon.api.routes.replies import answer, query
-from clown_daemon.api.services import SERVICES
+from clown_daemon.api.services import SERVICES, Services
+from clown_daemon.api.subscription import resolve
 from clown_daemon.errors import DomainError
+from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import EVENT_NAMES
-from clown_daemon.protocol.names import UnknownNameError, resolve_names
+from clown_daemon.protocol.names import UnknownNameError
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import EventPage
 from clown_daemon.protocol.requests import EventsQuery, NoQuery
@@ -24,30 +26,33 @@ _MINUTE_MS = 60_000
 async def get_snapshot(request: web.Request) -> web.Response:
     query(request, NoQuery)
     services = request.app[SERVICES]
-    clock = services.clock
-    now_ms = clock.now_ms()
-    providers = [manifest.resource() for manifest in services.providers.providers.values()]
+    now_ms = services.clock.now_ms()
+    held = {tag.value for tag in request.if_none_match or ()}
 
-    def read(connection: sqlite3.Connection) -> Snapshot:
-        return read_snapshot(
-            connection,
-            now_ms=now_ms,
-            zone=clock.zone,
-            zone_name=clock.zone_name,
-            daemon=services.daemon.daemon,
-            providers=providers,
-        )
+    def read(connection: sqlite3.Connection) -> tuple[str, bytes | None]:
+        # Time lines move with the minute although nothing happened, so the minute is a part of the reply's identity.
+        tag = f"{services.database.log}-{read_head(connection)}-{services.daemon.instance}-{now_ms // _MINUTE_MS}"
+        if tag in held:
+            return tag, None
+        # Encoded here, on the reader's thread: the loop goes on serving the stream meanwhile.
+        return tag, codec.success(_snapshot(services, connection, now_ms))
 
-    # Time lines move with the minute although nothing happened, so the minute is a part of what the reply depends on.
-    head = await services.database.read(read_head)
-    if request.headers.get("If-None-Match") == _etag(services.daemon.instance, head, now_ms):
-        return web.Response(status=304, headers={"ETag": _etag(services.daemon.instance, head, now_ms)})
-    snapshot = await services.database.read(read)
-    return answer(snapshot, headers={"ETag": _etag(services.daemon.instance, snapshot.seq, now_ms)})
+    tag, body = await services.database.read(read)
+    headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}
+    if body is None:
+        return web.Response(status=304, headers=headers)
+    return web.Response(body=body, content_type="application/json", headers=headers)
 
 
-def _etag(instance: str, seq: int, now_ms: int) -> str:
-    return f'"{instance}-{seq}-{now_ms // _MINUTE_MS}"'
+def _snapshot(services: Services, connection: sqlite3.Connection, now_ms: int) -> Snapshot:
+    return read_snapshot(
+        connection,
+        now_ms=now_ms,
+        zone=services.clock.zone,
+        zone_name=services.clock.zone_name,
+        daemon=services.daemon.daemon,
+        providers=[manifest.resource() for manifest in services.providers.providers.values()],
+    )
 
 
 async def get_events(request: web.Request) -> web.Response:
@@ -82,10 +87,11 @@ def event_types(text: str) -> frozenset[str]:
     """Resolve a comma list of names, globs and groups.
 
     Raises:
+        DecodeError: there are none, or too many.
         DomainError: one of them matches nothing; the hint has the nearest name.
     """
     try:
-        return resolve_names([name for name in text.split(",") if name], EVENT_NAMES)
+        return resolve([name for name in text.split(",") if name])
     except UnknownNameError as error:
         hint = f"did you mean {error.nearest}?" if error.nearest else f"known: {', '.join(EVENT_NAMES)}"
         raise DomainError(ProblemCode.UNKNOWN_EVENT, str(error), hint=hint) from None

@@ -2,17 +2,22 @@
 
 from aiohttp import web
 
-from clown_daemon.api.routes.replies import answer, body, query
+from clown_daemon.api.routes.replies import answer, query, query_of_command
 from clown_daemon.api.services import SERVICES
-from clown_daemon.protocol.requests import ImportClaudeQuery, NoBody, UsageQuery
+from clown_daemon.errors import DomainError
+from clown_daemon.protocol.problems import ProblemCode
+from clown_daemon.protocol.requests import PERIOD_LABELS, ImportClaudeQuery, UsageQuery
 
 
 async def get_usage(request: web.Request) -> web.Response:
-    asked = query(request, UsageQuery)
-    return answer(await request.app[SERVICES].usage.report(asked))
+    period = request.query.get("period", "today")
+    if period not in PERIOD_LABELS:
+        raise DomainError(
+            ProblemCode.INVALID_FIELD, f"unknown period {period!r}", hint=f"periods: {', '.join(PERIOD_LABELS)}"
+        )
+    return answer(await request.app[SERVICES].usage.report(query(request, UsageQuery)))
 
 
 async def import_claude(request: web.Request) -> web.Response:
-    await body(request, NoBody)
-    asked = query(request, ImportClaudeQuery)
+    asked = await query_of_command(request, ImportClaudeQuery)
     return answer(await request.app[SERVICES].usage.import_claude(asked))
