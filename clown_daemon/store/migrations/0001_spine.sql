@@ -23,10 +23,14 @@ CREATE TABLE profiles (
     home         TEXT NOT NULL,
     has_api_key  INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+-- Names that differ in case alone would share a home where file systems fold case.
+CREATE UNIQUE INDEX profiles_by_folded_alias ON profiles (alias COLLATE NOCASE);
 
--- One row per start of an agent, written before the spawn, so that no child is ever unknown.
+-- One row per start of an agent, written before the spawn, so that no child is ever unknown. `number` orders them: it
+-- grows also when the clock goes back.
 CREATE TABLE runs (
-    run_id         TEXT PRIMARY KEY,
+    number         INTEGER PRIMARY KEY,
+    run_id         TEXT NOT NULL UNIQUE,
     alias          TEXT NOT NULL,
     state          TEXT NOT NULL,
     pid            INTEGER,
@@ -36,9 +40,9 @@ CREATE TABLE runs (
     exit_code      INTEGER,
     interactive    INTEGER NOT NULL DEFAULT 0,
     error          TEXT
-) STRICT, WITHOUT ROWID;
-CREATE INDEX runs_by_alias ON runs (alias, started_ms);
-CREATE INDEX runs_open ON runs (state) WHERE ended_ms IS NULL;
+) STRICT;
+CREATE INDEX runs_by_alias ON runs (alias, number);
+CREATE INDEX runs_open ON runs (number) WHERE ended_ms IS NULL;
 
 -- What the last probe found of each agent.
 CREATE TABLE agents (

@@ -1,0 +1,152 @@
+"""One child: an asyncio subprocess in a session of its own, stdin closed, what it prints in a bounded buffer.
+
+Built on the subprocess protocol, not on `asyncio.create_subprocess_exec`: there the exit may be told only after the
+pipes are closed, and a grandchild can hold those open for ever.
+"""
+
+import asyncio
+import subprocess
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from clown_daemon.errors import ClownError
+from clown_daemon.processes.output import OutputBuffer, Stream
+
+READ_BYTES_PER_SECOND = 8 * 1024 * 1024
+"""A child that floods waits in its own pipe; reading on without a rest would keep the event loop from anybody else."""
+FREE_BYTES = 16 * 1024
+"""Smaller reads are never slowed."""
+
+_STREAMS: dict[int, Stream] = {1: "stdout", 2: "stderr"}
+
+
+class SpawnError(ClownError):
+    """A child could not be started.
+
+    Attributes:
+        missing: True when the program itself is not there.
+    """
+
+    def __init__(self, message: str, *, hint: str | None = None, missing: bool = False) -> None:
+        self.missing = missing
+        super().__init__(message, hint=hint)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command:
+    """What to start. The environment may hold a key and arguments a prompt, so `repr` shows neither."""
+
+    argv: tuple[str, ...] = field(repr=False)
+    environ: Mapping[str, str] = field(repr=False)
+    working_dir: Path
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    """Texts that are blanked in what the child prints."""
+
+
+class Child(asyncio.SubprocessProtocol):
+    """The running program and its pipes.
+
+    Args:
+        output: where what it prints goes.
+        on_exit: called once with the exit code, minus the signal number if one ended it.
+    """
+
+    def __init__(self, output: OutputBuffer, on_exit: Callable[[int], None]) -> None:
+        self.output = output
+        self.drained = asyncio.Event()
+        """Set when both pipes have ended."""
+        self._on_exit = on_exit
+        self._open_pipes = set(_STREAMS)
+        self._transport: asyncio.SubprocessTransport | None = None
+
+    @property
+    def pid(self) -> int:
+        """The program's pid, which is also its session and its process group."""
+        assert self._transport is not None  # `spawn` answers only children that were started
+        return self._transport.get_pid()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.SubprocessTransport)  # what asyncio promises
+        self._transport = transport
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        self.output.feed(_STREAMS[fd], data)
+        if len(data) > FREE_BYTES:
+            self._rest(fd, len(data) / READ_BYTES_PER_SECOND)
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:  # noqa: ARG002  # a broken pipe is an end
+        self._open_pipes.discard(fd)
+        if not self._open_pipes:
+            self.drained.set()
+
+    def process_exited(self) -> None:
+        assert self._transport is not None  # it was made before it exited
+        code = self._transport.get_returncode()
+        assert code is not None  # asyncio sets it before it calls
+        self._on_exit(code)
+
+    async def close(self, *, drain_seconds: float) -> None:
+        """Read what is still in the pipes, wait for their end no longer than given, and let go of them."""
+        try:
+            async with asyncio.timeout(drain_seconds):
+                await self.drained.wait()
+        except TimeoutError:
+            # Somebody else holds the other end; whatever it prints belongs to nobody.
+            pass
+        self.output.finish()
+        if self._transport is not None:
+            self._transport.close()
+
+    def _rest(self, fd: int, seconds: float) -> None:
+        pipe = self._pipe(fd)
+        if pipe is None or pipe.is_closing():
+            return
+        pipe.pause_reading()
+        asyncio.get_running_loop().call_later(seconds, self._go_on, fd)
+
+    def _go_on(self, fd: int) -> None:
+        pipe = self._pipe(fd)
+        if pipe is not None and not pipe.is_closing():
+            pipe.resume_reading()
+
+    def _pipe(self, fd: int) -> asyncio.ReadTransport | None:
+        pipe = None if self._transport is None else self._transport.get_pipe_transport(fd)
+        return pipe if isinstance(pipe, asyncio.ReadTransport) else None
+
+
+async def spawn(command: Command, output: OutputBuffer, on_exit: Callable[[int], None]) -> Child:
+    """Start a program in a session of its own.
+
+    Raises:
+        SpawnError: the kernel refused, or the program or its folder is not there.
+    """
+    loop = asyncio.get_running_loop()
+    try:
+        _, child = await loop.subprocess_exec(
+            lambda: Child(output, on_exit),
+            *command.argv,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=command.working_dir,
+            env=dict(command.environ),
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise _spawn_error(command, error) from error
+    return child
+
+
+def _spawn_error(command: Command, error: Exception) -> SpawnError:
+    program = command.argv[0]
+    match error:
+        # The kernel names no file; Popen names the folder when it is the folder that is missing.
+        case FileNotFoundError() if str(error.filename) != str(command.working_dir):
+            return SpawnError(f"{program} is not there, or its interpreter is not", missing=True)
+        case OSError(strerror=str() as reason):
+            where = f" in {error.filename}" if str(error.filename) == str(command.working_dir) else ""
+            hint = f"check that {error.filename or program} may be used by you"
+            return SpawnError(f"{program} could not be started{where}: {reason}", hint=hint)
+        case _:
+            return SpawnError(f"{program} could not be started: its arguments hold a character that no program can get")
