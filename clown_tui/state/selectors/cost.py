@@ -1,0 +1,168 @@
+"""Lines of the Cost pane: today, the burn rate and where it leads; then where it goes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from clown_daemon.protocol.resources import UNATTRIBUTED, Tokens
+from clown_tui.formatting import NANOS, clean, cut, fit, spark, tokens
+from clown_tui.state.model import Model, day_start_ms
+from clown_tui.state.rows import Cell, Line, Tone
+from clown_tui.state.selectors.money import (
+    Amount,
+    add_tokens,
+    amount_of,
+    burn_rate,
+    day_amounts,
+    hour_amounts,
+    projection,
+    today_amount,
+    today_of,
+    total,
+)
+from clown_tui.state.selectors.profiles import short_model
+
+_BLANK: Line = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """One line of a breakdown of today."""
+
+    name: str
+    tokens: Tokens
+    amount: Amount
+
+
+def cost_lines(model: Model, now_ms: int, width: int, height: int | None = None) -> tuple[Line, ...]:
+    """Answer the pane's text, at most `width` columns and `height` lines; the most telling lines come first."""
+    head = [*_spent(model, now_ms, width)]
+    bars = [*_timelines(model, now_ms, width)]
+    models = _table("BY MODEL", by_model(model, now_ms), width)
+    profiles = _table("BY PROFILE", by_profile(model, now_ms), width)
+    room = 10_000 if height is None else height
+    if len(head) + len(bars) >= room:
+        return tuple([*head, *bars][:room])
+    spaced = [*head, _BLANK, *bars] if len(head) + len(bars) + 1 < room else [*head, *bars]
+    return (*spaced, *_tables(models, profiles, room - len(spaced)))
+
+
+def _tables(models: list[Line], profiles: list[Line], room: int) -> list[Line]:
+    """Give both breakdowns room; the first one keeps at least its title and two lines when it gets short."""
+    if not models or room < 3:
+        return []
+    if 2 + len(models) + len(profiles) <= room:
+        return [_BLANK, *models, _BLANK, *profiles]
+    if room < 9:
+        return [_BLANK, *_shorten(models, room - 1)]
+    second = min(len(profiles), (room - 2) // 2)
+    return [_BLANK, *_shorten(models, room - 2 - second), _BLANK, *_shorten(profiles, second)]
+
+
+def _shorten(table: list[Line], room: int) -> list[Line]:
+    if len(table) <= room:
+        return table
+    return [*table[: room - 1], (Cell(f"+{len(table) - room + 1} more", Tone.DIM),)]
+
+
+def _spent(model: Model, now_ms: int, width: int) -> Iterable[Line]:
+    today, burn = today_amount(model, now_ms), burn_rate(model, now_ms)
+    first: Line = (Cell("TODAY ", Tone.DIM), Cell(today.text(), Tone.STRONG))
+    rate: Line = (Cell("BURN ", Tone.DIM), Cell(f"{burn.text()}/h"), Cell(" (15 min)", Tone.DIM))
+    if width >= 38:
+        gap = " " * max(2, 17 - len("TODAY ") - len(today.text()))
+        yield (*first, Cell(gap), *rate)
+    else:
+        yield first
+        yield rate
+    yield (Cell("projected ", Tone.DIM), Cell(projection(model, now_ms).text()), Cell(" by 24:00", Tone.DIM))
+
+
+def _timelines(model: Model, now_ms: int, width: int) -> Iterable[Line]:
+    hours = hour_amounts(model, now_ms)
+    shown = hours[-max(1, min(24, width - 4)) :]
+    bars = spark([amount.nanos for amount in shown])
+    top = max(shown, key=lambda amount: amount.nanos)
+    label = f"{len(shown)}h "
+    line: Line = (Cell(label, Tone.DIM), Cell(bars[:-1], Tone.ACCENT), Cell(bars[-1], Tone.DIM))
+    peak = f"  max {top.text()}/h"
+    yield (*line, Cell(peak, Tone.DIM)) if len(label) + len(bars) + len(peak) <= width else line
+    days = day_amounts(model, now_ms)
+    sums = f"  Σ {total(days).text()}"
+    for count in (7, 5, 3):
+        texts = [_short(amount) for amount in days[-count:]]
+        body = " ".join(texts)
+        if 4 + len(body) + len(sums) <= width:
+            earlier, running = " ".join(texts[:-1]), f" {texts[-1]}"
+            yield (Cell(f"{count}d  ", Tone.DIM), Cell(earlier), Cell(running, Tone.DIM), *_week(sums, count))
+            return
+    yield (Cell("7d", Tone.DIM), Cell(sums))
+
+
+def _week(sums: str, count: int) -> Line:
+    """The sum is that of seven days, so it says so where fewer are listed."""
+    return (Cell(sums, Tone.STRONG), Cell("" if count == 7 else " 7d", Tone.DIM))
+
+
+def _short(amount: Amount) -> str:
+    if amount.missing and not amount.nanos:
+        return "?"
+    value = amount.nanos / NANOS
+    return f"{value:.0f}" if value >= 99.5 else f"{value:.1f}"
+
+
+# -- breakdowns -------------------------------------------------------------------------------------------------------
+
+
+def by_model(model: Model, now_ms: int) -> tuple[Share, ...]:
+    """Break today down by model, the dearest first."""
+    day = day_start_ms(model, now_ms)
+    parts: dict[str, list[tuple[Tokens, Amount]]] = {}
+    for usage in model.usage.values():
+        for entry in today_of(usage, day).by_model:
+            part = (entry.tokens, amount_of(entry.cost, entry.unpriced_responses))
+            parts.setdefault(short_model(entry.model), []).append(part)
+    return _shares(parts)
+
+
+def by_profile(model: Model, now_ms: int) -> tuple[Share, ...]:
+    """Break today down by profile, the dearest first."""
+    day = day_start_ms(model, now_ms)
+    parts: dict[str, list[tuple[Tokens, Amount]]] = {}
+    for usage in model.usage.values():
+        period = today_of(usage, day)
+        if period.responses or period.tokens.total:
+            name = "no profile" if usage.profile == UNATTRIBUTED else clean(usage.profile)
+            parts[name] = [(period.tokens, amount_of(period.cost, period.unpriced_responses))]
+    return _shares(parts)
+
+
+def _shares(parts: Mapping[str, list[tuple[Tokens, Amount]]]) -> tuple[Share, ...]:
+    shares = (
+        Share(name, add_tokens(part[0] for part in found), total(part[1] for part in found))
+        for name, found in parts.items()
+    )
+    return tuple(sorted(shares, key=lambda share: (-share.amount.nanos, -share.tokens.total, share.name)))
+
+
+def _table(title: str, shares: tuple[Share, ...], width: int) -> list[Line]:
+    """Lay a breakdown out; columns are dropped from the left of the numbers when it gets narrow."""
+    if not shares:
+        return []
+    columns = 3 if width >= 38 else 2 if width >= 32 else 0
+    name_width = width - 9 - 6 * columns
+    titles = ("IN", "OUT", "CACHE")[3 - columns :]
+    head = fit(title, name_width) + "".join(fit(text, 6, "right") for text in titles) + fit("COST", 9, "right")
+    return [(Cell(head, Tone.DIM),), *(_share_line(share, name_width, columns) for share in shares)]
+
+
+def _share_line(share: Share, name_width: int, columns: int) -> Line:
+    counted = share.tokens
+    cached = counted.cache_read_input_tokens + counted.cache_creation_input_tokens
+    numbers = (counted.input_tokens, counted.output_tokens, cached)[3 - columns :]
+    middle = "".join(fit(tokens(number), 6, "right") for number in numbers)
+    tone = Tone.WARN if share.amount.missing else Tone.PLAIN
+    return (
+        Cell(fit(cut(share.name, max(0, name_width - 1)), name_width)),
+        Cell(middle, Tone.DIM),
+        Cell(fit(share.amount.text(), 9, "right"), tone),
+    )

@@ -1,0 +1,152 @@
+"""Sums of usage: what was spent today, how fast, and where this leads.
+
+Money is added up in whole nano-dollars. An unknown price is never a zero: an `Amount` carries how many responses its
+sum leaves out, and says `?` when nothing in it has a price, `~` when something has not.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from clown_daemon.clock import start_of_day_ms
+from clown_daemon.protocol.resources import Cost, PeriodUsage, ProfileUsage, Tokens, UsageBucket
+from clown_tui.formatting import dollars, nanos
+from clown_tui.state.model import Model, day_start_ms
+
+MINUTE_MS = 60_000
+HOUR_MS = 3_600_000
+BURN_MINUTES = 15
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """An exact sum of money, and what it leaves out."""
+
+    nanos: int = 0
+    missing: int = 0
+    """Responses (or steps of a time line) without a known price."""
+
+    def __add__(self, other: "Amount") -> "Amount":
+        return Amount(self.nanos + other.nanos, self.missing + other.missing)
+
+    def text(self, digits: int = 2) -> str:
+        """Write it: `$3.42`, `~$3.42` when something in it has no price, `?` when nothing has."""
+        if self.missing and not self.nanos:
+            return "?"
+        return f"{'~' if self.missing else ''}{dollars(self.nanos, digits)}"
+
+
+def total(amounts: Iterable[Amount]) -> Amount:
+    """Add amounts up; nothing is `$0.00`."""
+    found, missing = 0, 0
+    for amount in amounts:
+        found += amount.nanos
+        missing += amount.missing
+    return Amount(found, missing)
+
+
+def amount_of(cost: Cost, unpriced_responses: int = 0) -> Amount:
+    """Read a cost of the wire; one without any price counts as at least one missing."""
+    if cost.total_cost is None:
+        return Amount(0, max(1, unpriced_responses))
+    return Amount(nanos(cost.total_cost), unpriced_responses)
+
+
+def bucket_amount(bucket: UsageBucket) -> Amount:
+    """Read the money of one step of a time line."""
+    return Amount(0, 1) if bucket.cost_usd is None else Amount(nanos(bucket.cost_usd))
+
+
+def add_tokens(parts: Iterable[Tokens]) -> Tokens:
+    """Add token counts up by class."""
+    values = [0, 0, 0, 0]
+    for part in parts:
+        values[0] += part.input_tokens
+        values[1] += part.output_tokens
+        values[2] += part.cache_creation_input_tokens
+        values[3] += part.cache_read_input_tokens
+    return Tokens(
+        input_tokens=values[0],
+        output_tokens=values[1],
+        cache_creation_input_tokens=values[2],
+        cache_read_input_tokens=values[3],
+    )
+
+
+# -- periods ----------------------------------------------------------------------------------------------------------
+
+
+def today_of(usage: ProfileUsage, day_ms: int) -> PeriodUsage:
+    """Answer the usage of the day that began at `day_ms`: nothing, if the totals are still those of a day before."""
+    return usage.today if usage.today.start_ms >= day_ms else PeriodUsage(start_ms=day_ms)
+
+
+def today_amount(model: Model, now_ms: int) -> Amount:
+    """Answer what this machine spent today."""
+    day = day_start_ms(model, now_ms)
+    periods = (today_of(usage, day) for usage in model.usage.values())
+    return total(amount_of(period.cost, period.unpriced_responses) for period in periods)
+
+
+def day_end_ms(model: Model, now_ms: int) -> int:
+    """Answer when the day of `now_ms` ends in the daemon's zone; right also on days of 23 and 25 hours."""
+    return start_of_day_ms(day_start_ms(model, now_ms) + 30 * HOUR_MS, model.zone)
+
+
+def burn_rate(model: Model, now_ms: int) -> Amount:
+    """Answer dollars an hour, measured over the last 15 minutes."""
+    since = now_ms - BURN_MINUTES * MINUTE_MS
+    spent = total(
+        bucket_amount(bucket)
+        for usage in model.usage.values()
+        for bucket in usage.minutes
+        if since < bucket.start_ms + MINUTE_MS and bucket.start_ms <= now_ms
+    )
+    return Amount(spent.nanos * 60 // BURN_MINUTES, spent.missing)
+
+
+def projection(model: Model, now_ms: int) -> Amount:
+    """Answer what today will have cost by its end if the burn rate stays."""
+    spent, burn = today_amount(model, now_ms), burn_rate(model, now_ms)
+    left_ms = max(0, day_end_ms(model, now_ms) - now_ms)
+    return Amount(spent.nanos + burn.nanos * left_ms // HOUR_MS, spent.missing + burn.missing)
+
+
+# -- time lines -------------------------------------------------------------------------------------------------------
+
+
+def minute_tokens(usage: ProfileUsage, now_ms: int, minutes: int = 5) -> tuple[int, ...]:
+    """Answer the tokens of each of the last minutes, oldest first; the last one is still running."""
+    slots = [0] * minutes
+    this_minute = now_ms // MINUTE_MS
+    for bucket in usage.minutes:
+        age = this_minute - bucket.start_ms // MINUTE_MS
+        if 0 <= age < minutes:
+            slots[minutes - 1 - age] += bucket.tokens
+    return tuple(slots)
+
+
+def hour_amounts(model: Model, now_ms: int, hours: int = 24) -> tuple[Amount, ...]:
+    """Answer what each of the last hours cost, oldest first; the last one is still running."""
+    slots = [Amount()] * hours
+    for usage in model.usage.values():
+        for bucket in usage.hours:
+            age = (now_ms - bucket.start_ms) // HOUR_MS
+            if 0 <= age < hours:
+                slots[hours - 1 - age] += bucket_amount(bucket)
+    return tuple(slots)
+
+
+def day_amounts(model: Model, now_ms: int, days: int = 7) -> tuple[Amount, ...]:
+    """Answer what each of the last days cost, oldest first; the last one is still running."""
+    ends = [day_end_ms(model, now_ms)]
+    starts: list[int] = []
+    for _ in range(days):
+        starts.insert(0, start_of_day_ms(ends[0] - 1, model.zone))
+        ends.insert(0, starts[0])
+    slots = [Amount()] * days
+    for usage in model.usage.values():
+        for bucket in usage.days:
+            for index, start in enumerate(starts):
+                if start <= bucket.start_ms < ends[index + 1]:
+                    slots[index] += bucket_amount(bucket)
+    return tuple(slots)
