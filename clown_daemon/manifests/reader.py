@@ -16,11 +16,15 @@ from clown_daemon.protocol.names import nearest_name
 
 M = TypeVar("M", bound=msgspec.Struct)
 
+ANY = "*"
+"""A step of a path whose name msgspec does not tell: a key of a table with free names."""
+
 _SYNTAX = re.compile(r"^(?P<what>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)$", re.DOTALL)
 _PATH = re.compile(r"^(?P<what>.*?)(?: - at `\$\.?(?P<path>.*)`)?$", re.DOTALL)
 _UNKNOWN = re.compile(r"unknown field `(?P<name>.*)`")
 _MISSING = re.compile(r"missing required field `(?P<name>.*)`")
 _HEADER = re.compile(r"^\s*\[\[?\s*(?P<path>[^\]]+?)\s*\]\]?\s*(#.*)?$")
+_KEY_NAMED = r"""(?:^|[\s,{."'])%s["']?\s*="""
 _KEY = re.compile(r"""^\s*(?P<key>[\w."'-]+)\s*=""")
 
 
@@ -100,12 +104,32 @@ def convert(
 
 
 def line_of(text: str, path: tuple[str, ...]) -> int:
-    """Find the line of a key, counted from 1: the key itself, else the nearest table around it, else the first line."""
+    """Find the line of a key, counted from 1.
+
+    Args:
+        text: the file.
+        path: the tables and the key; `ANY` stands for a name that is not known.
+
+    Returns:
+        The line of the key itself, else the first that gives a key of its name (in an inline table), else that of the
+        nearest table around it, else 1.
+    """
     places = _places(text)
-    for length in range(len(path), 0, -1):
-        if path[:length] in places:
-            return places[path[:length]]
-    return 1
+    if not path:
+        return 1
+    by_name = (
+        number for number, line in enumerate(text.splitlines(), 1) if re.search(_KEY_NAMED % re.escape(path[-1]), line)
+    )
+    exact = _place(places, path) or next(by_name, None)
+    around = (_place(places, path[:length]) for length in range(len(path) - 1, 0, -1))
+    return exact or next((number for number in around if number), 1)
+
+
+def _place(places: Mapping[tuple[str, ...], int], path: tuple[str, ...]) -> int | None:
+    for place, number in places.items():
+        if len(place) == len(path) and all(step in {ANY, name} for step, name in zip(path, place, strict=True)):
+            return number
+    return None
 
 
 def _places(text: str) -> dict[tuple[str, ...], int]:
@@ -128,13 +152,21 @@ def _explain(message: str, type_: type) -> tuple[tuple[str, ...], str]:
     """Turn msgspec's sentence into a path and a sentence of ours."""
     found = _PATH.match(message)
     what, where = (found["what"], found["path"] or "") if found else (message, "")
-    steps = tuple(step for step in re.split(r"\.|\[.*?\]", where) if step)
+    steps = tuple(ANY if step == "[...]" else step for step in _steps(where) if not re.fullmatch(r"\[\d+\]", step))
     if unknown := _UNKNOWN.search(what):
         return _unknown(unknown["name"], steps, _struct_at(type_, where))
     if missing := _MISSING.search(what):
-        return (*steps, missing["name"]), f"the key {'.'.join((*steps, missing['name']))!r} is missing"
+        return steps, f"the key {_shown((*steps, missing['name']))!r} is missing"
     what = what[:1].lower() + what[1:]
-    return steps, f"{'.'.join(steps)}: {what}" if steps else what
+    return steps, f"{_shown(steps)}: {what}" if steps else what
+
+
+def _steps(where: str) -> tuple[str, ...]:
+    return tuple(re.findall(r"[^.\[\]]+|\[.*?\]", where))
+
+
+def _shown(path: tuple[str, ...]) -> str:
+    return ".".join(step for step in path if step != ANY)
 
 
 def _unknown(name: str, steps: tuple[str, ...], struct: type | None) -> tuple[tuple[str, ...], str]:
@@ -142,13 +174,13 @@ def _unknown(name: str, steps: tuple[str, ...], struct: type | None) -> tuple[tu
     known = tuple(key for key in known if key != "source")
     near = nearest_name(name, known)
     cure = f"did you mean {near!r}?" if near else f"known keys: {', '.join(known)}"
-    return (*steps, name), f"unknown key {'.'.join((*steps, name))!r}; {cure}"
+    return (*steps, name), f"unknown key {_shown((*steps, name))!r}; {cure}"
 
 
 def _struct_at(type_: type, where: str) -> type | None:
     """The struct that a path such as `profile.files[0]` or `variants[...]` leads to."""
     found: Any = type_
-    for step in re.findall(r"[^.\[\]]+|\[.*?\]", where):
+    for step in _steps(where):
         if step.startswith("["):
             found = _item(found)
         else:

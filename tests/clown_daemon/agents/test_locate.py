@@ -2,11 +2,11 @@
 
 import json
 import os
+import platform
 from pathlib import Path
 
 import pytest
 
-from clown_daemon.agents import locate as module
 from clown_daemon.agents.locate import candidates, locate
 from clown_daemon.manifests.agent import AgentManifest, VersionProbe
 from tests.support.agents import environ_of, write_program
@@ -126,8 +126,8 @@ def test_a_placeholder_is_not_installed(tmp_path: Path) -> None:
 def test_the_platforms_own_program_stands_in_for_a_placeholder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, nested: bool
 ) -> None:
-    monkeypatch.setattr(module.platform, "system", lambda: "Linux")
-    monkeypatch.setattr(module.platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(platform, "system", lambda: "Linux")
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
     modules = tmp_path / "node_modules"
     link = install_package(modules, "3.2.1", PLACEHOLDER)
     place = modules / "@made" / "fake" / "node_modules" if nested else modules
