@@ -6,7 +6,7 @@ pipes are closed, and a grandchild can hold those open for ever.
 
 import asyncio
 import subprocess
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,14 +49,16 @@ class Child(asyncio.SubprocessProtocol):
 
     Args:
         output: where what it prints goes.
-        on_exit: called once with the exit code, minus the signal number if one ended it.
     """
 
-    def __init__(self, output: OutputBuffer, on_exit: Callable[[int], None]) -> None:
+    def __init__(self, output: OutputBuffer) -> None:
         self.output = output
+        self.exit_code: int | None = None
+        """The exit status, or minus the number of the signal that ended it; None while it runs."""
+        self.ended = asyncio.Event()
+        """Set when the program has ended and was reaped; its pipes may be open still."""
         self.drained = asyncio.Event()
         """Set when both pipes have ended."""
-        self._on_exit = on_exit
         self._open_pipes = set(_STREAMS)
         self._transport: asyncio.SubprocessTransport | None = None
 
@@ -82,9 +84,8 @@ class Child(asyncio.SubprocessProtocol):
 
     def process_exited(self) -> None:
         assert self._transport is not None  # it was made before it exited
-        code = self._transport.get_returncode()
-        assert code is not None  # asyncio sets it before it calls
-        self._on_exit(code)
+        self.exit_code = self._transport.get_returncode()
+        self.ended.set()
 
     async def close(self, *, drain_seconds: float) -> None:
         """Read what is still in the pipes, wait for their end no longer than given, and let go of them."""
@@ -115,7 +116,7 @@ class Child(asyncio.SubprocessProtocol):
         return pipe if isinstance(pipe, asyncio.ReadTransport) else None
 
 
-async def spawn(command: Command, output: OutputBuffer, on_exit: Callable[[int], None]) -> Child:
+async def spawn(command: Command, output: OutputBuffer) -> Child:
     """Start a program in a session of its own.
 
     Raises:
@@ -124,7 +125,7 @@ async def spawn(command: Command, output: OutputBuffer, on_exit: Callable[[int],
     loop = asyncio.get_running_loop()
     try:
         _, child = await loop.subprocess_exec(
-            lambda: Child(output, on_exit),
+            lambda: Child(output),
             *command.argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

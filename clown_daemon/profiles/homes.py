@@ -1,7 +1,7 @@
 """The folders of profiles: `profiles_dir/ALIAS`, mode 0700. Blocking.
 
-A deletion first moves the folder aside, then the books are changed, then it is removed: a crash in between leaves either
-a profile whose folder `settle` puts back, or a folder without a profile that `settle` removes.
+A deletion first moves the folder aside, then the books are changed, then it is removed: a crash in between leaves
+either a profile whose folder `settle` puts back, or a folder without a profile that `settle` removes.
 """
 
 import logging

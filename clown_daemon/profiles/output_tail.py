@@ -1,4 +1,4 @@
-"""The last output of a profile's newest ended run, on disk, so that it can be read after the run and after a restart."""
+"""The last output of a profile's newest ended run, on disk: readable after the run and after a restart."""
 
 from pathlib import Path
 

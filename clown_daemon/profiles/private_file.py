@@ -1,4 +1,4 @@
-"""A file that nobody else may read, replaced at once: readers see the old content or the new, never a half. Blocking."""
+"""A file that nobody else may read, replaced at once: readers see the old content or the new. Blocking."""
 
 import os
 import secrets

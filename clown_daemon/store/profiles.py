@@ -1,7 +1,7 @@
 """Rows of profiles and their resources: a profile always comes with its newest run.
 
-A run that is only being started is not part of the resource: nothing told about it yet, and a snapshot must hold exactly
-what the events up to its number said.
+A run that is only being started is not part of the resource: nothing told about it yet, and a snapshot must hold
+exactly what the events up to its number said.
 """
 
 import sqlite3
