@@ -3,11 +3,13 @@
 | module | holds |
 |---|---|
 | `formats` | one incremental parser per log format, pure |
-| `prices`, `pricing` | the shipped price table and how a response is priced, pure |
-| `user_prices` | the user's own prices |
+| `pricing` | how a response is priced, pure |
+| `prices`, `price_files` | the shipped price table, and reading it and the user's own |
 | `scanner` | which log files there are, and whose they are |
 | `tailer` | reads what is new in them, in bounded batches |
 | `watcher` | tells when to look again |
-| `ledger_writer` | one batch, one transaction: rows, offsets and events together |
+| `recorder` | one batch, one transaction: rows, offsets and events together |
 | `service` | the feature as the daemon sees it |
+
+The rows themselves are `clown_daemon.store.ledger` (pure) and `clown_daemon.store.usage` (SQL).
 """

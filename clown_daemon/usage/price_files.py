@@ -82,9 +82,10 @@ def _model(name: str, body: object) -> ModelPrices:
 def _pico(where: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise PricesError(f"{where} is no number of US dollars per million tokens")
-    if not 0 <= value <= LARGEST_USD_PER_MILLION:
+    usd = Decimal(value)
+    if usd.is_nan() or not 0 <= usd <= LARGEST_USD_PER_MILLION:
         raise PricesError(f"{where} is not between 0 and {LARGEST_USD_PER_MILLION}")
-    pico = Decimal(value) * PICO_PER_USD_PER_MILLION
+    pico = usd * PICO_PER_USD_PER_MILLION
     if pico != int(pico):
         raise PricesError(f"{where} has more than six decimals")
     return int(pico)

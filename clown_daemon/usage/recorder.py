@@ -23,6 +23,8 @@ class Recorded(NamedTuple):
     records: int
     tokens: int
     sessions: frozenset[str]
+    changed: bool = False
+    """Whether any total changed: a correction adds no record."""
 
 
 def priced(batch: Batch, prices: PriceList) -> tuple[Entry, ...]:
@@ -46,6 +48,7 @@ def record_batch(
         records=sum(found.responses for found in added.values()),
         tokens=sum(found.tokens.total for found in added.values()),
         sessions=frozenset(session for found in added.values() if found.responses > 0 for session in found.sessions),
+        changed=bool(added),
     )
 
 

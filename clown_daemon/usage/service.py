@@ -181,8 +181,9 @@ class UsageService:
                 time = asyncio.get_running_loop().time()
                 due = time - told >= PROGRESS_SECONDS
                 told = time if due else told
-                total = _sum(total, await self._write(batch, imported=True, progress=(state, due)))
-                wrote = True
+                recorded = await self._write(batch, imported=True, progress=(state, due))
+                total = _sum(total, recorded)
+                wrote |= recorded.changed
             self._problems["files"] = tuple(tailer.problems)
             if wrote or always or unfinished:
                 await self._finish(state, tailer, total.records)
@@ -202,17 +203,21 @@ class UsageService:
         prices = await self._price_list()
         entries = await asyncio.to_thread(priced, batch, prices)
         zone: tzinfo = self._clock.zone
+        known = await self._known_positions()
+        # A last line without its end is offered again and again, and says nothing new.
+        moved = any(part.position != known.get(part.path) for part in batch.parts)
 
         def change(transaction: Transaction) -> Recorded:
             recorded = record_batch(transaction, batch, entries, zone, imported=imported)
-            if progress is not None:
+            recorded = recorded._replace(changed=recorded.changed or moved)
+            if progress is not None and recorded.changed:
                 state, due = progress
                 grown = msgspec.structs.replace(state, records_imported=state.records_imported + recorded.records)
                 record_progress(transaction, grown, event=due)
             return recorded
 
         recorded = await self._database.write(change)
-        (await self._known_positions()).update({part.path: part.position for part in batch.parts})
+        known.update({part.path: part.position for part in batch.parts})
         return recorded
 
     async def _price_unpriced(self) -> None:
