@@ -95,7 +95,8 @@ def decode_frame(payload: bytes | str) -> Event | UnknownEvent | ControlFrame:
     """Read one frame of the stream.
 
     Raises:
-        DecodeError: not JSON, or not the shape of an event or control frame.
+        DecodeError: not JSON, or not the shape of an event or control frame; `unknown_control` for a control frame
+            of a newer daemon, which may be skipped.
     """
     try:
         outer = _envelope_decoder.decode(payload)
@@ -118,7 +119,7 @@ def decode_frame(payload: bytes | str) -> Event | UnknownEvent | ControlFrame:
             resource=_resource_decoders[name].decode(outer.resource),
         )
     except KeyError as error:
-        raise DecodeError("bad_message", f"unknown control frame {error.args[0]!r}") from None
+        raise DecodeError("unknown_control", f"unknown control frame {error.args[0]!r}") from None
     except msgspec.ValidationError as error:
         raise DecodeError("bad_message", f"a frame of the stream does not fit: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

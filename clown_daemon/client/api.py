@@ -1,0 +1,265 @@
+"""The daemon's HTTP API, one method a call: typed in, typed out, every failure one of `client.errors`.
+
+httpx is imported by the first call, not with this module: a dashboard draws its first frame without it.
+"""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeVar
+from urllib.parse import quote
+
+from clown_daemon.client.errors import IncompatibleError, RefusedError, UnreachableError
+from clown_daemon.paths import DEFAULT_PORT
+from clown_daemon.protocol import codec
+from clown_daemon.protocol.problems import Problem
+from clown_daemon.protocol.replies import (
+    Detection,
+    EventPage,
+    Health,
+    Message,
+    OutputPage,
+    ProfileMessage,
+    RunStarted,
+    RunStopped,
+)
+from clown_daemon.protocol.requests import CreateProfile, Period, RunProfile, UpdateProfile
+from clown_daemon.protocol.resources import (
+    AgentDetail,
+    AgentSummary,
+    DaemonStatus,
+    ProfileDetail,
+    ProfileSummary,
+    Provider,
+    ProviderSummary,
+    Snapshot,
+    UsageReport,
+)
+
+if TYPE_CHECKING:
+    import httpx
+
+T = TypeVar("T")
+Query = Mapping[str, str | int | None]
+"""Parameters; those that are None are left out."""
+
+DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
+CONNECT_SECONDS = 3.0
+CALL_SECONDS = 10.0
+WORK_SECONDS = 60.0
+"""For calls that wait for other programs: agents that are probed or stopped."""
+IMPORT_SECONDS = 900.0
+"""For reading years of logs."""
+
+
+class DaemonApi:
+    """The API of the daemon at `url`. Use it with `async with`; one instance serves any number of calls at once.
+
+    Every call raises:
+        UnreachableError: nothing answered, or not in time.
+        RefusedError: the daemon answered with a problem; `error.problem.code` is stable.
+        IncompatibleError: what answered is no Clown daemon, or a much different one.
+    """
+
+    def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._token = token
+        self._client: httpx.AsyncClient | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections; the next call opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    # -- everything at once --
+
+    async def snapshot(self) -> Snapshot:
+        """Everything a dashboard shows, true at one `seq` of one `log`."""
+        return await self._get("/api/snapshot", Snapshot)
+
+    async def events(
+        self, since: int = 0, *, types: str | None = None, profile: str | None = None, limit: int = 100
+    ) -> EventPage:
+        """Events of the log after `since`, oldest first; read each with `codec.decode_frame`."""
+        query = {"since": since, "types": types, "profile": profile, "limit": limit}
+        return await self._get("/api/events", EventPage, query)
+
+    # -- profiles --
+
+    async def profiles(self, agent: str | None = None) -> tuple[ProfileSummary, ...]:
+        """All profiles, or those of an agent, sorted by alias."""
+        return await self._get("/api/profiles", tuple[ProfileSummary, ...], {"agent": agent})
+
+    async def profile(self, alias: str) -> ProfileDetail:
+        """One profile."""
+        return await self._get(f"/api/profiles/{_part(alias)}", ProfileDetail)
+
+    async def create_profile(self, request: CreateProfile) -> ProfileMessage:
+        """Create a profile."""
+        return await self._call("POST", "/api/profiles", ProfileMessage, body=request)
+
+    async def update_profile(self, alias: str, request: UpdateProfile) -> ProfileMessage:
+        """Change what the request gives."""
+        return await self._call("PATCH", f"/api/profiles/{_part(alias)}", ProfileMessage, body=request)
+
+    async def delete_profile(self, alias: str) -> Message:
+        """Delete a profile."""
+        return await self._call("DELETE", f"/api/profiles/{_part(alias)}", Message)
+
+    async def run_profile(self, alias: str, request: RunProfile | None = None) -> RunStarted:
+        """Start a profile's agent headless."""
+        path = f"/api/profiles/{_part(alias)}/run"
+        return await self._call("POST", path, RunStarted, body=request or RunProfile(), seconds=WORK_SECONDS)
+
+    async def stop_profile(self, alias: str) -> RunStopped:
+        """End a profile's run: TERM, grace, KILL; answers when its whole process group is gone."""
+        return await self._call("POST", f"/api/profiles/{_part(alias)}/stop", RunStopped, seconds=WORK_SECONDS)
+
+    async def output(self, alias: str, *, after: int = 0, limit: int = 1000) -> OutputPage:
+        """Lines that a profile's newest run printed, after line number `after`."""
+        path = f"/api/profiles/{_part(alias)}/output"
+        return await self._get(path, OutputPage, {"after": after, "limit": limit})
+
+    # -- agents and providers --
+
+    async def agents(self) -> tuple[AgentSummary, ...]:
+        """All known agents, sorted by id."""
+        return await self._get("/api/agents", tuple[AgentSummary, ...])
+
+    async def agent(self, agent_id: str) -> AgentDetail:
+        """One agent."""
+        return await self._get(f"/api/agents/{_part(agent_id)}", AgentDetail)
+
+    async def detect_agents(self) -> Detection:
+        """Look for agents again, now."""
+        return await self._call("POST", "/api/agents/detect", Detection, seconds=WORK_SECONDS)
+
+    async def providers(self) -> tuple[ProviderSummary, ...]:
+        """All known providers, sorted by id."""
+        return await self._get("/api/providers", tuple[ProviderSummary, ...])
+
+    async def provider(self, provider_id: str) -> Provider:
+        """One provider."""
+        return await self._get(f"/api/providers/{_part(provider_id)}", Provider)
+
+    # -- usage --
+
+    async def usage(
+        self, period: Period = "today", *, profile: str | None = None, model: str | None = None, tz: str | None = None
+    ) -> UsageReport:
+        """What was used in a period; days are cut in `tz`, an IANA zone, else in the daemon's."""
+        query = {"period": period, "profile": profile, "model": model, "tz": tz}
+        return await self._get("/api/usage", UsageReport, query)
+
+    async def import_claude(self, claude_dir: str | None = None) -> str:
+        """Read Claude Code's logs in; answers a sentence."""
+        query = {"claude_dir": claude_dir}
+        return await self._call("POST", "/api/usage/import-claude", str, query=query, seconds=IMPORT_SECONDS)
+
+    # -- the daemon --
+
+    async def daemon_status(self) -> DaemonStatus:
+        """How the daemon is."""
+        return await self._get("/api/daemon/status", DaemonStatus)
+
+    async def shutdown(self) -> Message:
+        """Ask the daemon to stop; it answers before it does."""
+        return await self._call("POST", "/api/daemon/shutdown", Message)
+
+    async def health(self) -> Health:
+        """Whether it lives; needs no access."""
+        payload, _ = await self._exchange("GET", "/api/health", seconds=CONNECT_SECONDS)
+        try:
+            return codec.decode_body(payload, Health)
+        except codec.DecodeError as error:
+            raise self._foreign(error) from error
+
+    # -- one exchange --
+
+    async def _get(self, path: str, type_: type[T], query: Query | None = None) -> T:
+        return await self._call("GET", path, type_, query=query)
+
+    async def _call(
+        self,
+        method: str,
+        path: str,
+        type_: type[T],
+        *,
+        query: Query | None = None,
+        body: object = None,
+        seconds: float = CALL_SECONDS,
+    ) -> T:
+        payload, status = await self._exchange(method, path, query=query, body=body, seconds=seconds)
+        try:
+            reply = codec.decode_reply(payload, type_)
+        except codec.DecodeError as error:
+            raise self._foreign(error) from error
+        if isinstance(reply, Problem):
+            raise RefusedError(reply, status)
+        return reply
+
+    async def _exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Query | None = None,
+        body: object = None,
+        seconds: float,
+    ) -> tuple[bytes, int]:
+        """Send a request and answer the body and status of its reply."""
+        import httpx  # noqa: PLC0415  # see the module
+
+        try:
+            reply = await self._open().request(
+                method,
+                self.url + path,
+                params={name: value for name, value in (query or {}).items() if value is not None},
+                content=b"" if body is None else codec.encode(body),
+                # Changes need the header even without a body: it keeps web pages from sending them.
+                headers={} if method == "GET" else {"Content-Type": "application/json"},
+                timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+            )
+        except httpx.ConnectError as error:
+            raise UnreachableError(
+                f"nothing answers at {self.url}", refused=True, hint="start the daemon: clown-daemon start"
+            ) from error
+        except httpx.TimeoutException as error:
+            raise UnreachableError(f"the daemon at {self.url} did not answer within {seconds:g} s") from error
+        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+            raise IncompatibleError(f"{self.url} is no address of a daemon", hint=f"use {DEFAULT_URL}") from error
+        except httpx.HTTPError as error:
+            raise UnreachableError(
+                f"the daemon at {self.url} broke off: {str(error) or type(error).__name__}"
+            ) from error
+        return reply.content, reply.status_code
+
+    def _open(self) -> "httpx.AsyncClient":
+        if self._client is None:
+            import httpx  # noqa: PLC0415  # see the module
+
+            self._client = httpx.AsyncClient(
+                trust_env=False,  # proxies of the environment are not for loopback
+                verify=self.url.startswith("https:"),  # reading the certificates takes 40 ms; http needs none
+                headers={} if self._token is None else {"Authorization": f"Bearer {self._token}"},
+            )
+        return self._client
+
+    def _foreign(self, error: codec.DecodeError) -> IncompatibleError:
+        return IncompatibleError(
+            f"what answers at {self.url} is no Clown daemon, or another version: {error}",
+            hint="see who uses the port, or choose another with --port N or CLOWN_PORT=N",
+        )
+
+
+def _part(text: str) -> str:
+    """A name as one part of a path."""
+    return quote(text, safe="")
