@@ -1,0 +1,255 @@
+"""The API on a real socket with a real database, and fakes of the services behind it."""
+
+import contextlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from aiohttp import web
+
+from clown_daemon.api.app import Services, build_app, serve
+from clown_daemon.broadcaster import Broadcaster
+from clown_daemon.clock import SystemClock
+from clown_daemon.errors import DomainError
+from clown_daemon.protocol.events import EventData, ProfileDeleted
+from clown_daemon.protocol.problems import ProblemCode
+from clown_daemon.protocol.replies import Detection, Message, OutputPage, ProfileMessage, RunStarted, RunStopped
+from clown_daemon.protocol.requests import (
+    CreateProfile,
+    ImportClaudeQuery,
+    OutputQuery,
+    RunProfile,
+    UpdateProfile,
+    UsageQuery,
+)
+from clown_daemon.protocol.resources import (
+    AgentDetail,
+    AgentSummary,
+    Cost,
+    Daemon,
+    DaemonStatus,
+    ProfileDetail,
+    ProfileSummary,
+    Provider,
+    Tokens,
+    UsageAggregates,
+    UsageReport,
+)
+from clown_daemon.store.database import Database, open_database
+from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
+
+TOKEN = "right"
+
+SUMMARY = ProfileSummary(
+    alias="work", agent_id="claude", provider_id="anthropic", endpoint_id=None, model=None, last_used=None
+)
+
+
+class FakeProfiles:
+    """Knows one profile, `work`; `boom` breaks."""
+
+    async def list(self, agent: str | None = None) -> tuple[ProfileSummary, ...]:
+        return (SUMMARY,) if agent in {None, "claude"} else ()
+
+    async def get(self, alias: str) -> ProfileDetail:
+        if alias == "boom":
+            raise RuntimeError("secret detail of the inside")
+        self._check(alias)
+        return ProfileDetail(
+            alias=alias,
+            agent_id="claude",
+            provider_id="anthropic",
+            endpoint_id=None,
+            model=None,
+            last_used=None,
+            created_at="2026-01-08T10:30:00Z",
+            profile_home="/home/dev/work",
+        )
+
+    async def create(self, request: CreateProfile) -> ProfileMessage:
+        if request.alias == "work":
+            raise DomainError(ProblemCode.PROFILE_EXISTS, "the profile 'work' exists", hint="choose another alias")
+        return ProfileMessage(alias=request.alias, message="created")
+
+    async def update(self, alias: str, request: UpdateProfile) -> ProfileMessage:
+        return ProfileMessage(alias=alias, message=f"model {request.model}")
+
+    async def delete(self, alias: str) -> Message:
+        self._check(alias)
+        return Message(message="deleted")
+
+    async def run(self, alias: str, request: RunProfile) -> RunStarted:
+        self._check(alias)
+        return RunStarted(run_id="r1", pid=len(request.args) + 1)
+
+    async def stop(self, alias: str) -> RunStopped:
+        return RunStopped(run_id="r1", exit_code=-15, message=f"{alias} stopped")
+
+    async def output(self, alias: str, query: OutputQuery) -> OutputPage:
+        self._check(alias)
+        return OutputPage(run_id="r1", lines=(), next=query.after)
+
+    def _check(self, alias: str) -> None:
+        if alias != "work":
+            raise DomainError(ProblemCode.UNKNOWN_PROFILE, f"there is no profile {alias!r}")
+
+
+class FakeAgents:
+    """Knows one agent."""
+
+    async def list(self) -> tuple[AgentSummary, ...]:
+        return (
+            AgentSummary(
+                id="claude", name="Claude Code", installed=True, version="1", binary_path="/bin/x", profile_count=1
+            ),
+        )
+
+    async def get(self, agent_id: str) -> AgentDetail:
+        return AgentDetail(
+            id=agent_id,
+            name="Claude Code",
+            installed=False,
+            version=None,
+            binary="claude",
+            binary_path=None,
+            profile_strategy="config_dir",
+            supports_hooks=True,
+            default_model=None,
+            supported_models=(),
+        )
+
+    async def detect(self) -> Detection:
+        return Detection(agents=(), changed=0)
+
+
+@dataclass(frozen=True)
+class FakeProvider:
+    id: str
+
+    def resource(self) -> Provider:
+        return Provider(
+            id=self.id,
+            name=self.id.title(),
+            type="anthropic",
+            endpoints={"default": "https://api.example"},
+            default_endpoint="default",
+            models=("m",),
+            default_model="m",
+        )
+
+
+@dataclass(frozen=True)
+class FakeCatalogue:
+    providers: Mapping[str, FakeProvider]
+
+
+class FakeUsage:
+    async def report(self, query: UsageQuery) -> UsageReport:
+        return UsageReport(
+            period=query.period,
+            total_tokens=Tokens(),
+            total_cost=Cost(),
+            total_sessions=0,
+            total_runtime_secs=0,
+            aggregates=UsageAggregates(by_profile={}),
+        )
+
+    async def import_claude(self, query: ImportClaudeQuery) -> str:
+        return f"0 records were imported from {query.claude_dir}"
+
+
+@dataclass
+class FakeDaemon:
+    version: str = "0.1.0"
+    instance: str = "i1"
+    touched: int = 0
+    asked_to_stop: list[str] = field(default_factory=list)
+
+    def daemon(self) -> Daemon:
+        return Daemon(pid=1, version=self.version, instance=self.instance, started_at="2026-01-08T10:30:00Z")
+
+    async def status(self) -> DaemonStatus:
+        return DaemonStatus(
+            status="running", pid=1, uptime_secs=0, version=self.version, profiles_count=1, active_proxies=0
+        )
+
+    def touch(self) -> None:
+        self.touched += 1
+
+    def request_shutdown(self, reason: str) -> None:
+        self.asked_to_stop.append(reason)
+
+
+@dataclass
+class ApiServer:
+    """A listener on a free port."""
+
+    port: int
+    database: Database
+    broadcaster: Broadcaster
+    daemon: FakeDaemon
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def stream_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}/ws"
+
+    async def record(self, *aliases: str) -> int:
+        """Record one event for each alias, in one transaction; answer the number of the last."""
+        return await self.record_data([ProfileDeleted(alias=alias) for alias in aliases])
+
+    async def record_data(self, data: Sequence[EventData]) -> int:
+        return await self.database.write(lambda transaction: [transaction.record(one, None) for one in data][-1])
+
+    def client(self, **headers: str) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self.url, headers=headers, trust_env=False)
+
+
+@contextlib.asynccontextmanager
+async def running_api(
+    tmp_path: Path,
+    *,
+    auth: str = "auto",
+    allowed_origins: tuple[str, ...] = (),
+    heartbeat_seconds: float = 15,
+    stall_seconds: float = 10,
+) -> AsyncIterator[ApiServer]:
+    """Serve until the block ends."""
+    announced: list[Callable[[Sequence[EncodedEvent]], None]] = []
+    clock = SystemClock("UTC")
+
+    def announce(events: Sequence[EncodedEvent]) -> None:
+        announced[0](events)
+
+    database = await open_database(tmp_path / "clown.db", clock, announce)
+
+    async def read_log(seq: int, limit: int) -> list[EncodedEvent]:
+        return await database.read(lambda connection: read_after(connection, seq, limit=limit))
+
+    head = await database.read(read_head)
+    broadcaster = Broadcaster(database_reader=read_log, log=database.log, head=head, stall_seconds=stall_seconds)
+    announced.append(broadcaster.publish)
+    daemon = FakeDaemon()
+    services = Services(
+        profiles=FakeProfiles(),
+        agents=FakeAgents(),
+        providers=FakeCatalogue({"anthropic": FakeProvider("anthropic"), "zed": FakeProvider("zed")}),
+        usage=FakeUsage(),
+        daemon=daemon,
+        database=database,
+        broadcaster=broadcaster,
+        clock=clock,
+        heartbeat_seconds=heartbeat_seconds,
+    )
+    app: web.Application = build_app(services, allowed_origins=allowed_origins, auth=auth, token=TOKEN)
+    runner, port = await serve(app, 0)
+    try:
+        yield ApiServer(port, database, broadcaster, daemon)
+    finally:
+        await broadcaster.close("stop")
+        await runner.cleanup()
+        await database.close()
