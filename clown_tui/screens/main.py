@@ -279,14 +279,8 @@ class MainScreen(Screen[None]):
         self._see(times=TIMES[(TIMES.index(self.view.times) + 1) % len(TIMES)])
 
     def action_sort(self) -> None:
-        """Sort by the next column; after the last comes the daemon's own order."""
-        table = self.active
-        if isinstance(table, LiveTable):
-            titled = [index for index, column in enumerate(table.columns) if column.title]
-            before = self.view.orders.get(self.pane, Order())
-            later = [index for index in titled if before.column is None or index > before.column]
-            order = Order(column=later[0] if later else None, inverted=before.inverted)
-            self._see(orders={**self.view.orders, self.pane: order})
+        before = self.view.orders.get(self.pane, Order())
+        self._see(orders={**self.view.orders, self.pane: Order(place=before.place + 1)})
 
     def action_invert(self) -> None:
         before = self.view.orders.get(self.pane, Order())
@@ -314,6 +308,28 @@ class MainScreen(Screen[None]):
             self._see(filters={**self.view.filters, self.pane: ""})
         self.active.focus()
         await self.query("#filter").remove()
+
+    def action_copy(self) -> None:
+        """Copy the name of the row under the cursor."""
+        self._copy(self.cursor_key, "the name")
+
+    def _copy(self, text: str | None, what: str) -> None:
+        if text is None:
+            self.app.notify("There is nothing to copy.", markup=False)
+            return
+        self.app.copy_to_clipboard(text)
+        # OSC 52 has no answer: whether the terminal obeyed cannot be known.
+        self.app.notify(f"Sent {what} to the terminal's clipboard; not every terminal takes it.", markup=False)
+
+    @property
+    def cursor_key(self) -> str | None:
+        """The key of the row under the cursor of the focused pane."""
+        table = self.active
+        return table.cursor_key if isinstance(table, LiveTable) and len(table.source) else None
+
+    def sizes(self) -> Mapping[Pane, tuple[int, int]]:
+        """Columns and lines of every pane's body."""
+        return {pane: (widget.body_width, widget.body_height) for pane, widget in self.panes.items()}
 
     @property
     def _movable(self) -> LiveTable | LinesView:

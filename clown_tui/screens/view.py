@@ -12,9 +12,10 @@ TIMES: tuple[Times, ...] = ("local", "utc", "ago")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """By which column a table is sorted; None is the order of the daemon."""
+    """How a table is sorted."""
 
-    column: int | None = None
+    place: int = 0
+    """Which of the pane's orders; counts on, whoever sorts takes it modulo their number."""
     inverted: bool = False
 
 

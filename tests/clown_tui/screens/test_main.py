@@ -78,7 +78,7 @@ async def test_the_cursor_and_the_choices_follow_the_keys() -> None:
         await _shown(pilot, app)
         await pilot.press("j", "j", "o", "o", "I", "space", "tab")
         view = app.main.view
-        assert view.orders[Pane.PROFILES] == Order(column=2, inverted=True)
+        assert view.orders[Pane.PROFILES] == Order(place=2, inverted=True)
         assert view.frozen
         assert app.main.pane is Pane.PROXIES
 
