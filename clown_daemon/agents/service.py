@@ -32,6 +32,9 @@ logger = logging.getLogger(__name__)
 PARALLEL_PROBES = 8
 QUIET_MS = 500
 """An upgrade replaces many files; it is looked at when nothing happened for this long."""
+GRACE_SECONDS = 30.0
+"""How long a program that vanished may stay away before it counts as gone: npm removes the old one before it fetches
+the new one (4 s measured on a fast line). Who asks for a detection is told at once."""
 LOOK_ANYWAY_MS = 5000
 """How often the files are looked at without a notification: those can be lost."""
 
@@ -48,6 +51,7 @@ class AgentService:
         clock: Clock,
         timeout_seconds: float = TIMEOUT_SECONDS,
         quiet_ms: int = QUIET_MS,
+        look_anyway_ms: int = LOOK_ANYWAY_MS,
     ) -> None:
         self._manifests = catalogue.agents
         self._database = database
@@ -55,8 +59,10 @@ class AgentService:
         self._clock = clock
         self._timeout_seconds = timeout_seconds
         self._quiet_ms = quiet_ms
+        self._look_anyway_ms = look_anyway_ms
         self._current: asyncio.Future[Detection] | None = None
         self._files: tuple[Path, ...] = ()
+        self._vanished: dict[str, float] = {}
 
     async def prepare(self) -> None:
         """Bring the books in line with the manifests, silently: call it before anybody listens.
@@ -101,10 +107,12 @@ class AgentService:
 
     async def watch(self) -> None:
         """Detect now, and again whenever a program or its package changes; runs for ever."""
+        patient = False
         while True:
             # The stamps are taken before the look, so that a change in between makes another look.
             before = await asyncio.to_thread(stamps, self._watched_files())
-            await self._detect_afresh()
+            await self._detect_afresh(patient=patient)
+            patient = True
             files = self._watched_files()
             found = await asyncio.to_thread(stamps, files)
             await self._wait_for_change({file: before.get(file, stamp) for file, stamp in found.items()})
@@ -117,31 +125,31 @@ class AgentService:
             watch_filter=None,
             debounce=10 * self._quiet_ms,
             step=self._quiet_ms,
-            rust_timeout=LOOK_ANYWAY_MS,
+            rust_timeout=self._look_anyway_ms,
             yield_on_timeout=True,
             recursive=False,
             ignore_permission_denied=True,
         )
         async with contextlib.aclosing(changes):
             async for _ in changes:
-                if await asyncio.to_thread(stamps, before) != before:
+                if self._grace_is_over() or await asyncio.to_thread(stamps, before) != before:
                     return
 
     def _watched_files(self) -> tuple[Path, ...]:
         places = [path for manifest in self._manifests.values() for path in candidates(manifest, self._environ)]
         return tuple(dict.fromkeys((*places, *self._files)))
 
-    async def _detect_afresh(self) -> Detection:
+    async def _detect_afresh(self, *, patient: bool) -> Detection:
         """Like `detect`, but never content with a detection that began before the call."""
         while self._current is not None:
             await asyncio.wait([self._current])
-        return await self._detect()
+        return await self._detect(patient=patient)
 
-    async def _detect(self) -> Detection:
+    async def _detect(self, *, patient: bool = False) -> Detection:
         current: asyncio.Future[Detection] = asyncio.get_running_loop().create_future()
         self._current = current
         try:
-            detection = await self._look_and_record()
+            detection = await self._look_and_record(patient=patient)
         except asyncio.CancelledError:
             current.cancel()
             raise
@@ -155,21 +163,34 @@ class AgentService:
         finally:
             self._current = None
 
-    async def _look_and_record(self) -> Detection:
+    async def _look_and_record(self, *, patient: bool) -> Detection:
         started = self._clock.monotonic()
         findings = await self._look()
         self._files = tuple(file for finding in findings for file in finding.files)
         found = [finding.agent for finding in findings]
-        detection = await self._database.write(lambda transaction: _record(transaction, found))
-        installed = sum(agent.installed for agent in found)
+        spared = await self._spare(found) if patient else {}
+        told = [agent for agent in found if agent.id not in spared]
+        detection = await self._database.write(lambda transaction: _record(transaction, told))
+        self._vanished = spared
         logger.info(
             "%d of %d agents found in %.1f s, %d changed",
-            installed,
+            sum(agent.installed for agent in found),
             len(found),
             self._clock.monotonic() - started,
             detection.changed,
         )
         return detection
+
+    async def _spare(self, found: Iterable[Agent]) -> dict[str, float]:
+        """The agents that vanished too recently to be called gone, and since when they are away."""
+        known = await self._database.read(read_agents)
+        away = {agent.id for agent in found if not agent.installed} & {agent.id for agent in known if agent.installed}
+        now = self._clock.monotonic()
+        since = {id_: self._vanished.get(id_, now) for id_ in away}
+        return {id_: start for id_, start in since.items() if now - start < GRACE_SECONDS}
+
+    def _grace_is_over(self) -> bool:
+        return any(self._clock.monotonic() - start >= GRACE_SECONDS for start in self._vanished.values())
 
     async def _look(self) -> tuple[Finding, ...]:
         gate = asyncio.Semaphore(PARALLEL_PROBES)

@@ -59,11 +59,16 @@ class Announced:
 
 @asynccontextmanager
 async def agent_service(
-    tmp_path: Path, catalogue: Catalogue, environ: dict[str, str], *, timeout_seconds: float = 5
+    tmp_path: Path,
+    catalogue: Catalogue,
+    environ: dict[str, str],
+    *,
+    timeout_seconds: float = 5,
+    clock: ManualClock | None = None,
 ) -> AsyncIterator[tuple[AgentService, Database, Announced]]:
     """A service with a database of its own; notifications settle at once."""
     announced = Announced()
-    clock = ManualClock()
+    clock = clock or ManualClock()
     database = await open_database(tmp_path / "clown.db", clock, announced)
     try:
         service = AgentService(
@@ -73,6 +78,7 @@ async def agent_service(
             clock=clock,
             timeout_seconds=timeout_seconds,
             quiet_ms=20,
+            look_anyway_ms=100,
         )
         yield service, database, announced
     finally:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from clown_daemon.agents.service import GRACE_SECONDS
+from clown_daemon.clock import ManualClock
 from clown_daemon.errors import DomainError
 from clown_daemon.manifests.agent import AgentManifest, ProfileRules, VersionProbe
 from clown_daemon.protocol import codec
@@ -166,6 +168,58 @@ async def test_a_replaced_binary_is_seen_without_being_asked(tmp_path: Path) -> 
             await until(lambda: len(announced.events) >= 2)
             watching.cancel()
         assert decoded(announced)[-1].data == AgentUpdated(id="fake", old_version="1.0.0", new_version="1.1.0")
+
+
+async def test_a_program_that_is_away_during_its_upgrade_is_not_called_gone(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "bin" / "fake", "echo 1.0.0")
+    environ = environ_of(tmp_path, tmp_path / "bin")
+    async with agent_service(tmp_path, catalogue_of(FAKE, OTHER), environ) as (service, _, announced):
+        await service.prepare()
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(service.watch())
+            await until(lambda: announced.types == ["AgentDetected"])
+            program.unlink()
+            # Once the other one is seen, the missing one was looked for too.
+            write_program(tmp_path / "bin" / "other", "echo 2.0.0")
+            await until(lambda: len(announced.events) >= 2)
+            write_program(program, "echo 1.1.0")
+            await until(lambda: len(announced.events) >= 3)
+            watching.cancel()
+    assert announced.types == ["AgentDetected", "AgentDetected", "AgentUpdated"]
+    assert decoded(announced)[-1].data == AgentUpdated(id="fake", old_version="1.0.0", new_version="1.1.0")
+
+
+async def test_a_program_that_stays_away_is_called_gone_after_the_grace(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "bin" / "fake", "echo 1.0.0")
+    environ = environ_of(tmp_path, tmp_path / "bin")
+    clock = ManualClock()
+    async with agent_service(tmp_path, catalogue_of(FAKE, OTHER), environ, clock=clock) as (service, _, announced):
+        await service.prepare()
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(service.watch())
+            await until(lambda: announced.types == ["AgentDetected"])
+            program.unlink()
+            write_program(tmp_path / "bin" / "other", "echo 2.0.0")
+            await until(lambda: len(announced.events) >= 2)
+            clock.advance(GRACE_SECONDS)
+            await until(lambda: len(announced.events) >= 3)
+            watching.cancel()
+    assert decoded(announced)[-1].data == AgentUpdated(id="fake", old_version="1.0.0", new_version=None)
+
+
+async def test_who_asks_is_told_at_once_that_a_program_is_gone(tmp_path: Path) -> None:
+    program = write_program(tmp_path / "bin" / "fake", "echo 1.0.0")
+    environ = environ_of(tmp_path, tmp_path / "bin")
+    async with (
+        agent_service(tmp_path, catalogue_of(FAKE), environ) as (service, _, announced),
+        asyncio.TaskGroup() as group,
+    ):
+        watching = group.create_task(service.watch())
+        await until(lambda: announced.types == ["AgentDetected"])
+        program.unlink()
+        assert not (await service.detect()).agents[0].installed
+        watching.cancel()
+    assert announced.types == ["AgentDetected", "AgentUpdated"]
 
 
 async def test_an_upgraded_package_and_a_folder_that_comes_later_are_seen(tmp_path: Path) -> None:
