@@ -5,6 +5,7 @@
 | `rules` | what a profile may be, and how its agent is launched; pure |
 | `service` | create, read, change, delete |
 | `runner` | run, stop, output, and the reconciliation at boot |
+| `locks` | one lock per profile |
 | `homes` | the folders of profiles |
 | `secrets` | API keys: the operating system's keyring, else a file |
 | `output_tail` | the last output of an ended run, on disk |

@@ -1,0 +1,228 @@
+"""What a profile may be, and how its agent is launched. Pure.
+
+Refusals are `DomainError`s with one sentence and a cure. Keys go into the child's environment and nowhere else: the
+manifests' own rules (`manifests.recipe`) refuse them in arguments and files.
+"""
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from clown_daemon.errors import DomainError
+from clown_daemon.manifests.agent import AgentManifest
+from clown_daemon.manifests.catalogue import Catalogue
+from clown_daemon.manifests.provider import ProviderManifest
+from clown_daemon.manifests.recipe import Recipe, choose_endpoint, fits, make_recipe
+from clown_daemon.protocol.names import nearest_name
+from clown_daemon.protocol.problems import ProblemCode
+from clown_daemon.protocol.requests import OutputQuery, RunProfile
+from clown_daemon.protocol.resources import UNATTRIBUTED, Profile
+
+MAX_ALIAS_LENGTH = 64
+MAX_TEXT_LENGTH = 200
+MAX_KEY_LENGTH = 8192
+MAX_OUTPUT_LINES = 10_000
+RUN_VARIABLE = "CLOWN_RUN_ID"
+"""Set in every child: a daemon that died between the spawn and writing down the pid finds its child by it."""
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def check_alias(alias: str) -> None:
+    """Refuse a name that is none: it is a folder, a word of a command line and a key of reports.
+
+    Raises:
+        DomainError: `invalid_field`.
+    """
+    hint = f"1 to {MAX_ALIAS_LENGTH} letters, digits, '.', '_' or '-', beginning with a letter or digit"
+    if not alias:
+        raise _invalid("alias: a profile needs a name", hint)
+    if len(alias) > MAX_ALIAS_LENGTH:
+        raise _invalid(f"alias: the name is {len(alias)} characters long", hint)
+    if not _ALIAS.fullmatch(alias) or alias.endswith("."):
+        raise _invalid(f"alias: {alias!r} cannot be a profile's name", hint)
+    if alias.casefold() == UNATTRIBUTED:
+        raise _invalid(f"alias: {alias!r} is the name for usage that belongs to no profile", "choose another name")
+
+
+def find_agent(catalogue: Catalogue, agent_id: str) -> AgentManifest:
+    """The manifest of an agent.
+
+    Raises:
+        DomainError: `unknown_agent`, with the nearest name.
+    """
+    found = catalogue.agents.get(agent_id)
+    if found is None:
+        hint = _nearest(agent_id, tuple(catalogue.agents), "agents")
+        raise DomainError(ProblemCode.UNKNOWN_AGENT, f"there is no agent {agent_id!r}", hint=hint)
+    return found
+
+
+def find_provider(catalogue: Catalogue, provider_id: str) -> ProviderManifest:
+    """The manifest of a provider.
+
+    Raises:
+        DomainError: `unknown_provider`, with the nearest name.
+    """
+    found = catalogue.providers.get(provider_id)
+    if found is None:
+        hint = _nearest(provider_id, tuple(catalogue.providers), "providers")
+        raise DomainError(ProblemCode.UNKNOWN_PROVIDER, f"there is no provider {provider_id!r}", hint=hint)
+    return found
+
+
+def check_provider(agent: AgentManifest, provider: ProviderManifest, endpoint_id: str | None) -> None:
+    """Refuse an endpoint of another provider, and a provider that the agent cannot talk to.
+
+    Raises:
+        DomainError: `unknown_endpoint` or `incompatible_provider`.
+    """
+    if endpoint_id is not None and endpoint_id not in provider.endpoints:
+        hint = _nearest(endpoint_id, tuple(provider.endpoints), "endpoints")
+        raise DomainError(ProblemCode.UNKNOWN_ENDPOINT, f"{provider.name} has no endpoint {endpoint_id!r}", hint=hint)
+    spoken = " or ".join(agent.wire) or "no known format"
+    if not fits(agent, provider):
+        raise DomainError(
+            ProblemCode.INCOMPATIBLE_PROVIDER,
+            f"{agent.name} cannot use {provider.name}: the agent speaks {spoken}, the provider does not",
+            hint="choose another provider, or 'self' for the agent's own login",
+        )
+    if endpoint_id is not None and choose_endpoint(agent, provider, endpoint_id) is None:
+        raise DomainError(
+            ProblemCode.INCOMPATIBLE_PROVIDER,
+            f"{agent.name} cannot use the endpoint {endpoint_id!r} of {provider.name}: the agent speaks {spoken}",
+            hint="leave endpoint_id out: the best one is chosen then",
+        )
+
+
+def clean_model(model: str | None) -> str | None:
+    """Check a model's name.
+
+    Raises:
+        DomainError: `invalid_field`: it is empty, too long, or would be read as an option.
+    """
+    if model is None:
+        return None
+    # It becomes a word of a command line, so it must not look like an option.
+    if not model.strip() or len(model) > MAX_TEXT_LENGTH or _CONTROL.search(model) or model.startswith("-"):
+        raise _invalid("model: this cannot be a model's name", "leave it out for the agent's default")
+    return model.strip()
+
+
+def clean_key(api_key: str | None) -> str | None:
+    """Check a key, without the blanks around it that pasting brings along. No message ever quotes it.
+
+    Raises:
+        DomainError: `invalid_field`.
+    """
+    if api_key is None:
+        return None
+    key = api_key.strip()
+    if not key or len(key) > MAX_KEY_LENGTH or _CONTROL.search(key):
+        raise _invalid("api_key: this cannot be a key", "leave it out to use the agent's own login")
+    return key
+
+
+def check_run(request: RunProfile) -> None:
+    """Refuse what no program can be given; whether the folder exists is for who starts it.
+
+    Raises:
+        DomainError: `invalid_field`.
+    """
+    if any("\0" in word for word in request.args):
+        raise _invalid("args: an argument cannot hold a NUL character", None)
+    folder = request.working_dir
+    if folder is not None and ("\0" in folder or not Path(folder).is_absolute()):
+        raise _invalid("working_dir: the folder must be an absolute path", "leave it out for the profile's home")
+
+
+def check_output(query: OutputQuery) -> None:
+    """Refuse a page that cannot be.
+
+    Raises:
+        DomainError: `invalid_field`.
+    """
+    if query.after < 0:
+        raise _invalid("after: lines count from 1, so this must be 0 or more", None)
+    if not 1 <= query.limit <= MAX_OUTPUT_LINES:
+        raise _invalid(f"limit: this must be from 1 to {MAX_OUTPUT_LINES}", None)
+
+
+def launch_recipe(manifest: AgentManifest, provider: ProviderManifest, profile: Profile, api_key: str | None) -> Recipe:
+    """Fill in the agent's rules for this profile: variables, arguments, first files.
+
+    Raises:
+        DomainError: the provider changed since the profile was made and no longer fits.
+    """
+    check_provider(manifest, provider, profile.endpoint_id)
+    return make_recipe(
+        manifest,
+        provider,
+        endpoint_id=profile.endpoint_id,
+        model=profile.model,
+        api_key=api_key,
+        profile_home=profile.profile_home,
+        alias=profile.alias,
+    )
+
+
+def launch_environment(
+    manifest: AgentManifest,
+    provider: ProviderManifest,
+    profile: Profile,
+    api_key: str | None,
+    parent_environ: Mapping[str, str],
+) -> dict[str, str]:
+    """Make the whole environment of a profile's agent.
+
+    Args:
+        manifest: sets and removes variables.
+        provider: gives the address.
+        profile: gives home, endpoint and model.
+        api_key: or None for the agent's own login.
+        parent_environ: the daemon's own environment; what would compete with the profile is left out.
+
+    Raises:
+        DomainError: see `launch_recipe`.
+    """
+    recipe = launch_recipe(manifest, provider, profile, api_key)
+    # A variable the manifest knows is the profile's alone, also where this profile has no value for it.
+    managed = {*recipe.unset, *manifest.profile.env, *(n for v in manifest.variants.values() for n in v.env)}
+    kept = {name: value for name, value in parent_environ.items() if name not in managed}
+    return {**kept, **recipe.env, **_no_proxy(kept)}
+
+
+def command_line(
+    manifest: AgentManifest, provider: ProviderManifest, profile: Profile, binary: str, args: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Make the command line: the binary, the manifest's words, the caller's. It is made without the key.
+
+    Raises:
+        DomainError: see `launch_recipe`.
+    """
+    return (binary, *launch_recipe(manifest, provider, profile, None).args, *args)
+
+
+def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """Keep the loopback out of any proxy, in both spellings, beside what the user listed."""
+    upper, lower = environ.get("NO_PROXY"), environ.get("no_proxy")
+    return {
+        "NO_PROXY": _with_loopback(upper if upper is not None else lower),
+        "no_proxy": _with_loopback(lower if lower is not None else upper),
+    }
+
+
+def _with_loopback(listed: str | None) -> str:
+    names = [name.strip() for name in (listed or "").split(",") if name.strip()]
+    return ",".join((*names, *(name for name in LOOPBACK if name not in names)))
+
+
+def _nearest(name: str, known: tuple[str, ...], what: str) -> str:
+    near = nearest_name(name, known)
+    return f"did you mean {near!r}?" if near else f"known {what}: {', '.join(sorted(known)) or 'none'}"
+
+
+def _invalid(message: str, hint: str | None) -> DomainError:
+    return DomainError(ProblemCode.INVALID_FIELD, message, hint=hint)

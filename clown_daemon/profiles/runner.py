@@ -1,0 +1,266 @@
+"""Runs of profiles: one at a time each, in the books from before the spawn until after the end.
+
+Order of a start: the open run is committed, the child is spawned, its pid and `ProfileStarted` are committed, a watcher
+waits for its end. A daemon that dies anywhere in between finds in its books what to look for (`reconcile`).
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from clown_daemon.errors import DomainError, StoreUnavailableError
+from clown_daemon.manifests.catalogue import Catalogue
+from clown_daemon.paths import Paths
+from clown_daemon.processes import groups
+from clown_daemon.processes.child import Command, SpawnError
+from clown_daemon.processes.supervisor import Supervised, Supervisor
+from clown_daemon.processes.tasks import TaskScope
+from clown_daemon.profiles import books, homes, rules
+from clown_daemon.profiles.output_tail import lines_of, read_tail, write_tail
+from clown_daemon.profiles.secrets import SecretStore
+from clown_daemon.protocol.problems import ProblemCode
+from clown_daemon.protocol.replies import OutputPage
+from clown_daemon.protocol.requests import OutputQuery, RunProfile
+from clown_daemon.protocol.resources import Profile
+from clown_daemon.store.database import Database
+from clown_daemon.store.runs import OpenRun, read_open_runs
+
+logger = logging.getLogger(__name__)
+
+STORE_RETRY_SECONDS = (0.5, 2.0, 5.0)
+"""Rests before the end of a run is written again when the database refuses; then the next boot closes it."""
+CLOSE_SECONDS = 10.0
+"""How long the last ends may take to be written at shutdown."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class ActiveRun:
+    """A run that has begun and whose end is not in the books."""
+
+    alias: str
+    run_id: str
+    process: Supervised
+    recorded: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once its end is in the books."""
+
+
+class Runner:
+    """Starts, watches and stops the runs of all profiles. The caller holds the profile's lock for `start`."""
+
+    def __init__(
+        self,
+        *,
+        catalogue: Catalogue,
+        database: Database,
+        secrets: SecretStore,
+        supervisor: Supervisor,
+        paths: Paths,
+        environ: Mapping[str, str],
+        find_binary: Callable[[str], Awaitable[str | None]],
+        new_id: Callable[[], str],
+    ) -> None:
+        self._catalogue = catalogue
+        self._database = database
+        self._secrets = secrets
+        self._supervisor = supervisor
+        self._paths = paths
+        self._environ = environ
+        self._find_binary = find_binary
+        self._new_id = new_id
+        self._tasks = TaskScope()
+        self._active: dict[str, ActiveRun] = {}
+        self._closed = False
+
+    @property
+    def count(self) -> int:
+        """How many runs there are now."""
+        return len(self._active)
+
+    def find(self, alias: str) -> ActiveRun | None:
+        """The run of a profile that has not ended."""
+        return self._active.get(alias)
+
+    async def start(self, profile: Profile, request: RunProfile) -> ActiveRun:
+        """Start a profile's agent.
+
+        Raises:
+            DomainError: the profile runs already, its agent is not installed, or the program does not start.
+        """
+        if self._closed:
+            raise DomainError(ProblemCode.SHUTTING_DOWN, "the daemon stops; nothing is started any more")
+        if profile.alias in self._active:
+            raise DomainError(
+                ProblemCode.PROFILE_RUNNING,
+                f"{profile.alias} runs already (pid {self._active[profile.alias].process.pid})",
+                hint="stop it first, or make a second profile",
+            )
+        run_id = self._new_id()
+        command = await self._prepare(profile, request, run_id)
+        await self._database.write(partial(books.open_run, alias=profile.alias, run_id=run_id))
+        process = await self._spawn(profile, run_id, command)
+        return await self._announce(profile.alias, run_id, process)
+
+    async def stop(self, run: ActiveRun) -> int | None:
+        """End a run: its whole process group is gone and its end is in the books when this returns its exit code."""
+        exit_code = await self._supervisor.stop(run.process)
+        await run.recorded.wait()
+        return exit_code
+
+    async def output(self, profile: Profile, query: OutputQuery) -> OutputPage:
+        """What the profile's newest run printed; of a run that outlived a daemon nothing is known."""
+        run = self._active.get(profile.alias)
+        if run is not None and run.process.output is not None:
+            page = run.process.output.page(query.after, query.limit)
+            return OutputPage(
+                run_id=run.run_id, lines=lines_of(page), next=page.next, dropped=page.dropped, running=True
+            )
+        if run is not None:
+            return OutputPage(run_id=run.run_id, lines=(), next=0, running=True)
+        if profile.run is None:
+            return OutputPage(run_id=None, lines=(), next=0)
+        tail = await asyncio.to_thread(read_tail, self._paths.runs_dir, profile.alias, profile.run.run_id)
+        return tail.page(query.after, query.limit)
+
+    async def reconcile(self) -> None:
+        """Take over the runs that outlived the last daemon, and close those that did not."""
+        for run in await self._database.read(read_open_runs):
+            process = await self._find_again(run)
+            if process is None:
+                logger.info("run %s of %s ended while no daemon watched", run.run_id, run.alias)
+                await self._database.write(partial(books.record_loss, run=run))
+            elif run.announced:
+                logger.info("run %s of %s goes on, pid %d", run.run_id, run.alias, process.pid)
+                self._watch(ActiveRun(alias=run.alias, run_id=run.run_id, process=process))
+            else:
+                logger.info("run %s of %s was found again, pid %d", run.run_id, run.alias, process.pid)
+                await self._announce(run.alias, run.run_id, process)
+
+    async def close(self) -> None:
+        """End all runs at once and write down their ends; nothing is started any more."""
+        self._closed = True
+        await self._supervisor.close()
+        await self._tasks.close(CLOSE_SECONDS)
+
+    async def _prepare(self, profile: Profile, request: RunProfile, run_id: str) -> Command:
+        rules.check_run(request)
+        agent = rules.find_agent(self._catalogue, profile.agent_id)
+        provider = rules.find_provider(self._catalogue, profile.provider_id)
+        api_key = await self._key_of(profile)
+        environ = rules.launch_environment(agent, provider, profile, api_key, self._environ)
+        files = rules.launch_recipe(agent, provider, profile, api_key).files
+        binary = await self._find_binary(profile.agent_id)
+        if binary is None:
+            raise DomainError(
+                ProblemCode.AGENT_NOT_INSTALLED,
+                f"{agent.name} is not installed: there is no {agent.binary!r}",
+                hint="install it, then look again with POST /api/agents/detect",
+            )
+        working_dir = Path(request.working_dir or profile.profile_home)
+        await asyncio.to_thread(_make_ready, Path(profile.profile_home), files, working_dir)
+        return Command(
+            argv=rules.command_line(agent, provider, profile, binary, request.args),
+            environ={**environ, rules.RUN_VARIABLE: run_id},
+            working_dir=working_dir,
+            secrets=() if api_key is None else (api_key,),
+        )
+
+    async def _key_of(self, profile: Profile) -> str | None:
+        if not profile.has_api_key:
+            return None
+        api_key = await self._secrets.get(profile.alias)
+        if api_key is None:
+            raise DomainError(
+                ProblemCode.SPAWN_FAILED,
+                f"the API key of {profile.alias} is no longer where it was kept",
+                hint="set it again, or set api_key to null to use the agent's own login",
+            )
+        return api_key
+
+    async def _spawn(self, profile: Profile, run_id: str, command: Command) -> Supervised:
+        try:
+            return await self._supervisor.spawn(command, name=f"run {run_id} of {profile.alias}")
+        except SpawnError as error:
+            await self._database.write(
+                partial(books.record_failure, alias=profile.alias, run_id=run_id, error=str(error))
+            )
+            code = ProblemCode.AGENT_NOT_INSTALLED if error.missing else ProblemCode.SPAWN_FAILED
+            raise DomainError(code, str(error), hint=error.hint) from error
+
+    async def _announce(self, alias: str, run_id: str, process: Supervised) -> ActiveRun:
+        """Publish the start; a child that cannot be written down must not live."""
+        try:
+            await self._database.write(
+                partial(
+                    books.record_start, alias=alias, run_id=run_id, pid=process.pid, process_start=process.process_start
+                )
+            )
+        except BaseException:
+            await self._supervisor.stop(process)
+            raise
+        logger.info("run %s of %s started, pid %d", run_id, alias, process.pid)
+        run = ActiveRun(alias=alias, run_id=run_id, process=process)
+        self._watch(run)
+        return run
+
+    def _watch(self, run: ActiveRun) -> None:
+        self._active[run.alias] = run
+        self._tasks.start(self._await_end(run), name=f"end of run {run.run_id} of {run.alias}")
+
+    async def _await_end(self, run: ActiveRun) -> None:
+        exit_code = await run.process.wait()
+        try:
+            await self._keep_output(run)
+            await self._record_end(run, exit_code)
+        finally:
+            if self._active.get(run.alias) is run:
+                del self._active[run.alias]
+            run.recorded.set()
+
+    async def _keep_output(self, run: ActiveRun) -> None:
+        if run.process.output is None:
+            return
+        try:
+            await asyncio.to_thread(write_tail, self._paths.runs_dir, run.alias, run.run_id, run.process.output)
+        except OSError as error:
+            logger.warning("the output of run %s of %s is not kept: %s", run.run_id, run.alias, error.strerror)
+
+    async def _record_end(self, run: ActiveRun, exit_code: int | None) -> None:
+        change = partial(books.record_end, alias=run.alias, run_id=run.run_id, exit_code=exit_code)
+        for rest in STORE_RETRY_SECONDS:
+            try:
+                await self._database.write(change)
+            except StoreUnavailableError as error:
+                logger.warning("the end of run %s of %s cannot be written yet: %s", run.run_id, run.alias, error)
+                await asyncio.sleep(rest)
+            else:
+                logger.info("run %s of %s ended, exit code %s", run.run_id, run.alias, exit_code)
+                return
+        await self._database.write(change)
+
+    async def _find_again(self, run: OpenRun) -> Supervised | None:
+        pid, start = run.pid, run.process_start
+        if pid is None:
+            pid = await asyncio.to_thread(groups.find_leader, rules.RUN_VARIABLE, run.run_id)
+            start = None if pid is None else await asyncio.to_thread(groups.start_time, pid)
+        if pid is None or start is None:
+            return None
+        return await self._supervisor.adopt(pid, start, name=f"run {run.run_id} of {run.alias}")
+
+
+def _make_ready(home: Path, files: Mapping[str, str], working_dir: Path) -> None:
+    try:
+        homes.make_home(home)
+        homes.write_first_files(home, files)
+    except OSError as error:
+        raise DomainError(
+            ProblemCode.SPAWN_FAILED, f"the profile's home {home} cannot be used: {error.strerror}"
+        ) from error
+    if not working_dir.is_dir():
+        raise DomainError(
+            ProblemCode.INVALID_FIELD,
+            f"working_dir: {working_dir} is no folder",
+            hint="leave it out for the profile's home",
+        )
