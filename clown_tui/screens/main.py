@@ -311,9 +311,10 @@ class MainScreen(Screen[None]):
 
     def action_copy(self) -> None:
         """Copy the name of the row under the cursor."""
-        self._copy(self.cursor_key, "the name")
+        self.copy(self.cursor_key, "the name")
 
-    def _copy(self, text: str | None, what: str) -> None:
+    def copy(self, text: str | None, what: str) -> None:
+        """Copy by OSC 52, and say so truthfully."""
         if text is None:
             self.app.notify("There is nothing to copy.", markup=False)
             return

@@ -1,0 +1,146 @@
+"""The one place where the model becomes a picture: selectors in, frames and rows out. Pure, given the time."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from clown_tui.formatting import clean
+from clown_tui.keys import Action, footer_of
+from clown_tui.screens.log_rows import LogRows
+from clown_tui.screens.picture import Events, Frame, Picture, Table
+from clown_tui.screens.view import Order, View
+from clown_tui.state.event_log import EventLog
+from clown_tui.state.model import Model
+from clown_tui.state.panes import PANES, Pane
+from clown_tui.state.rows import Cell, Column, Line, Row, Tone
+from clown_tui.state.selectors import (
+    PROFILE_COLUMNS,
+    PROFILE_SORTS,
+    PROXY_COLUMNS,
+    PROXY_SORTS,
+    Sort,
+    cost_lines,
+    profile_rows,
+    proxy_rows,
+    registry_lines,
+)
+from clown_tui.state.selectors.connection import connection_card
+from clown_tui.state.selectors.events import EVENT_COLUMNS
+from clown_tui.state.selectors.header import header_line, status_line, summary_line, tab_titles
+from clown_tui.state.selectors.titles import empty_lines, pane_summary, pane_title
+from clown_tui.widgets.strips import width_of
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """The time of a picture: wall time for ages, monotonic time for countdowns."""
+
+    ms: int
+    monotonic: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """What a pane of rows is made with."""
+
+    columns: tuple[Column, ...]
+    sorts: tuple[Sort, ...]
+    rows: Callable[..., tuple[Row, ...]]
+
+
+_KINDS = {
+    Pane.PROFILES: _Kind(PROFILE_COLUMNS, PROFILE_SORTS, profile_rows),
+    Pane.PROXIES: _Kind(PROXY_COLUMNS, PROXY_SORTS, proxy_rows),
+}
+
+
+def picture_of(
+    model: Model,
+    log: EventLog,
+    view: View,
+    now: Now,
+    *,
+    sizes: Mapping[Pane, tuple[int, int]],
+    actions: Sequence[Action],
+    may_start: bool = True,
+) -> Picture:
+    """Answer everything that the main screen shows now."""
+    cost_width, cost_height = sizes[Pane.COST]
+    narrowed = bool(view.chip or view.errors_only or view.filters.get(Pane.EVENTS))
+    hidden = log.total if narrowed else None
+    return Picture(
+        header=header_line(model, now.ms, view.width, monotonic=now.monotonic),
+        status=(*_chip(view), *status_line(model, now.ms, view.width - _width(_chip(view)))),
+        footer=_footer(view.pane, actions, view.width),
+        summary=summary_line(model, now.ms, view.width),
+        tabs=tab_titles(model, log.unseen),
+        frames={pane: _frame(pane, model, log, view, now) for pane in PANES},
+        tables={pane: _table(pane, kind, model, view, now) for pane, kind in _KINDS.items()},
+        texts={
+            Pane.COST: cost_lines(model, now.ms, cost_width, cost_height),
+            Pane.REGISTRY: registry_lines(model, now.ms, sizes[Pane.REGISTRY][0]),
+        },
+        events=Events(
+            columns=EVENT_COLUMNS,
+            source=LogRows(log, model.zone, view.times, now.ms),
+            empty=empty_lines(model, Pane.EVENTS, filtered=hidden),
+        ),
+        card=connection_card(model, may_start=may_start),
+    )
+
+
+def _table(pane: Pane, kind: _Kind, model: Model, view: View, now: Now) -> Table:
+    rows = kind.rows(model, now.ms, sort=sort_of(view, pane, kind.sorts))
+    wanted = view.filters.get(pane, "").casefold().split()
+    found = tuple(row for row in rows if matches(row, wanted)) if wanted else rows
+    empty = empty_lines(model, pane, filtered=len(rows) if rows and wanted else None)
+    return Table(columns=kind.columns, rows=found, empty=empty)
+
+
+def sort_of(view: View, pane: Pane, sorts: Sequence[Sort]) -> Sort:
+    """Answer the order that a person chose."""
+    order = view.orders.get(pane, Order())
+    chosen = sorts[order.place % len(sorts)]
+    return replace(chosen, descending=chosen.descending != order.inverted)
+
+
+def matches(row: Row, wanted: Sequence[str]) -> bool:
+    """Tell whether every word stands somewhere in the row; words are case-folded."""
+    text = " ".join(cell.text for cell in row.cells).casefold()
+    return all(word in text for word in wanted)
+
+
+def _frame(pane: Pane, model: Model, log: EventLog, view: View, now: Now) -> Frame:
+    return Frame(
+        title=pane_title(model, pane),
+        summary=pane_summary(model, pane, now.ms, log),
+        note=_note(pane, view),
+        stale=model.known and not model.live,
+    )
+
+
+def _note(pane: Pane, view: View) -> str:
+    filtered = view.filters.get(pane, "")
+    notes = [f"/ {clean(filtered)}"] if filtered else []
+    if pane in _KINDS:
+        notes.append(sort_of(view, pane, _KINDS[pane].sorts).words())
+    if pane is Pane.EVENTS:
+        notes += [*(["! errors only"] if view.errors_only else []), *([view.chip] if view.chip else [])]
+    return " · ".join(notes)
+
+
+def _chip(view: View) -> Line:
+    return (Cell(f" [{clean(view.chip)}] Esc shows everything ", Tone.ACCENT),) if view.chip else ()
+
+
+def _footer(pane: Pane, actions: Sequence[Action], width: int) -> Line:
+    cells: list[Cell] = [Cell(" ")]
+    for key, label in footer_of(pane, actions):
+        entry = [Cell(key, Tone.ACCENT), Cell(f" {label}  ", Tone.DIM)]
+        if _width(cells) + _width(entry) > width:
+            break
+        cells += entry
+    return tuple(cells)
+
+
+def _width(line: Sequence[Cell]) -> int:
+    return sum(width_of(cell.text) for cell in line)
