@@ -10,7 +10,7 @@ from collections import defaultdict
 from clown_daemon.protocol.requests import PERIOD_LABELS, Period
 from clown_daemon.protocol.resources import ProfileUsageReport, UsageAggregates, UsageReport
 from clown_daemon.protocol.timestamps import rfc3339
-from clown_daemon.store.periods import Span
+from clown_daemon.store.periods import QUARTER_MS, Span
 from clown_daemon.store.usage_totals import SUMS, add_up, known_cost, tokens_of
 
 _DATED = "-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]"
@@ -110,9 +110,16 @@ def _all_sessions(connection: sqlite3.Connection, where: str, values: list[objec
 
 
 def _last_used(connection: sqlite3.Connection, span: Span, profile: str | None, model: str | None) -> dict[str, int]:
-    where, values = _condition(span, profile, model, "at_ms")
-    query = f"SELECT profile, max(at_ms) AS last_ms FROM usage_records WHERE {where} GROUP BY profile"  # noqa: S608  # our own names
-    return {row["profile"]: row["last_ms"] for row in connection.execute(query, values)}
+    """The last use of each profile: its last quarter of an hour is found in the sums, the instant in the ledger."""
+    where, values = _condition(span, profile, model)
+    query = f"SELECT profile, max(quarter_ms) AS last_ms FROM usage_quarters WHERE {where} GROUP BY profile"  # noqa: S608  # our own names
+    last_used = {}
+    for row in connection.execute(query, values).fetchall():
+        quarter = Span(row["last_ms"], row["last_ms"] + QUARTER_MS)
+        where, values = _condition(quarter, row["profile"], model, "at_ms")
+        query = f"SELECT max(at_ms) AS last_ms FROM usage_records WHERE {where}"  # noqa: S608  # our own names
+        last_used[row["profile"]] = connection.execute(query, values).fetchone()["last_ms"]
+    return last_used
 
 
 def _runtimes(connection: sqlite3.Connection, span: Span, now_ms: int, profile: str | None) -> dict[str, int]:

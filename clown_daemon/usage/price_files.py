@@ -22,7 +22,8 @@ from clown_daemon.protocol.names import nearest_name
 from clown_daemon.usage.pricing import ModelPrices, Price, PriceList, Rates, Table, Tier
 
 PICO_PER_USD_PER_MILLION = 10**6
-LARGEST_USD_PER_MILLION = 1_000_000
+LARGEST_USD_PER_MILLION = 10_000
+"""Above it is a slip of the unit; it also keeps every sum within 64 bits."""
 FIELDS = Rates._fields
 
 

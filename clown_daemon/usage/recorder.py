@@ -67,12 +67,11 @@ def record_added(transaction: Transaction, added: Mapping[str, Added], zone: tzi
         transaction.record(event, read_one_profile_usage(transaction.connection, profile, transaction.now_ms, zone))
 
 
-def record_progress(transaction: Transaction, state: UsageImport, *, event: bool) -> None:
-    """Keep how far an import has come; tell it if it is time to."""
+def record_progress(transaction: Transaction, state: UsageImport) -> None:
+    """Keep how far an import has come, and tell it: a snapshot never knows more than the events."""
     put_import(transaction.connection, state)
-    if event:
-        told = UsageImportProgressed(source=SOURCE, files_done=state.files_done, files_total=state.files_total)
-        transaction.record(told, state)
+    told = UsageImportProgressed(source=SOURCE, files_done=state.files_done, files_total=state.files_total)
+    transaction.record(told, state)
 
 
 def record_imported(transaction: Transaction, state: UsageImport) -> None:

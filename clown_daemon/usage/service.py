@@ -181,7 +181,7 @@ class UsageService:
                 time = asyncio.get_running_loop().time()
                 due = time - told >= PROGRESS_SECONDS
                 told = time if due else told
-                recorded = await self._write(batch, imported=True, progress=(state, due))
+                recorded = await self._write(batch, imported=True, progress=state if due else None)
                 total = _sum(total, recorded)
                 wrote |= recorded.changed
             self._problems["files"] = tuple(tailer.problems)
@@ -199,7 +199,7 @@ class UsageService:
         )
         await self._database.write(lambda transaction: record_imported(transaction, done))
 
-    async def _write(self, batch: Batch, *, imported: bool, progress: tuple[UsageImport, bool] | None) -> Recorded:
+    async def _write(self, batch: Batch, *, imported: bool, progress: UsageImport | None) -> Recorded:
         prices = await self._price_list()
         entries = await asyncio.to_thread(priced, batch, prices)
         zone: tzinfo = self._clock.zone
@@ -211,9 +211,8 @@ class UsageService:
             recorded = record_batch(transaction, batch, entries, zone, imported=imported)
             recorded = recorded._replace(changed=recorded.changed or moved)
             if progress is not None and recorded.changed:
-                state, due = progress
-                grown = msgspec.structs.replace(state, records_imported=state.records_imported + recorded.records)
-                record_progress(transaction, grown, event=due)
+                records = progress.records_imported + recorded.records
+                record_progress(transaction, msgspec.structs.replace(progress, records_imported=records))
             return recorded
 
         recorded = await self._database.write(change)

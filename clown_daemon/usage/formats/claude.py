@@ -18,7 +18,7 @@ SOURCE = "claude"
 AGENT_ID = "claude"
 MARKER = b'"usage"'
 SYNTHETIC_MODEL = "<synthetic>"
-LARGEST_COUNT = 2**40
+LARGEST_COUNT = 2**24
 """No response has more tokens; a larger number is damage, and would spoil every total for ever."""
 
 
@@ -141,7 +141,7 @@ def _read(line: bytes) -> Response | str:
     except UnicodeDecodeError:
         try:
             read = _decode(line.decode("utf-8", "replace").encode())
-        except (msgspec.DecodeError, ValueError):
+        except (msgspec.DecodeError, ValueError, RecursionError):
             return _BROKEN
     except (msgspec.DecodeError, ValueError, RecursionError):
         return _BROKEN

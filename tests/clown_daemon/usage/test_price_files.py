@@ -49,9 +49,9 @@ def test_the_users_prices_win_whatever_date_the_model_carries(tmp_path: Path) ->
         ("[modles.x]\ninput = 1", "unknown name modles, did you mean models?"),
         ('[models.x]\ninput = "1"\noutput = 2', "models.x.input is no number of US dollars per million tokens"),
         ("[models.x]\ninput = true\noutput = 2", "models.x.input is no number of US dollars per million tokens"),
-        ("[models.x]\ninput = -1\noutput = 2", "models.x.input is not between 0 and 1000000"),
+        ("[models.x]\ninput = -1\noutput = 2", "models.x.input is not between 0 and 10000"),
         ("[models.x]\ninput = 0.0000001\noutput = 2", "models.x.input has more than six decimals"),
-        ("[models.x]\ninput = nan\noutput = 2", "models.x.input is not between 0 and 1000000"),
+        ("[models.x]\ninput = nan\noutput = 2", "models.x.input is not between 0 and 10000"),
         ("[models", "Expected ']' at the end of a table declaration (at end of document)"),
     ],
 )
