@@ -62,7 +62,7 @@ def load_config(file: Path, environ: Mapping[str, str], flags: Mapping[str, obje
 def _from_file(file: Path) -> dict[str, object]:
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{file} is not valid TOML: {error}", hint="mend the line, or move the file away") from error

@@ -263,3 +263,5 @@ async def _signals(facts: DaemonFacts) -> AsyncIterator[None]:
     finally:
         for number in asked:
             loop.remove_signal_handler(number)
+            # What comes now asks for what happens already; it must not cut the clean-up short.
+            signal.signal(number, signal.SIG_IGN)

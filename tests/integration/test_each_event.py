@@ -29,22 +29,22 @@ class Listener:
             assert isinstance(message, str)
             self.frames.append(json.loads(message))
 
-    def of(self, name: str) -> list[dict[str, Any]]:
-        return [frame for frame in self.frames if frame["type"] == name]
+    def of(self, name: str, **data: str) -> list[dict[str, Any]]:
+        return [frame for frame in self.frames if frame["type"] == name and data.items() <= frame["data"].items()]
 
-    async def only(self, name: str) -> dict[str, Any]:
-        """Wait for the one frame of that type, and for nothing more of it to come."""
-        await until(lambda: bool(self.of(name)))
+    async def only(self, name: str, **data: str) -> dict[str, Any]:
+        """Wait for the one frame of that type and data, and for nothing more of it to come."""
+        await until(lambda: bool(self.of(name, **data)))
         await asyncio.sleep(0.1)  # a second frame would come here; its absence cannot be awaited
-        (frame,) = self.of(name)
+        (frame,) = self.of(name, **data)
         assert list(frame)[:3] == ["type", "timestamp", "data"]
         assert frame["timestamp"].endswith("Z")
         assert len(frame["timestamp"]) == len("2026-01-08T10:30:00Z")
         event = codec.decode_frame(json.dumps(frame))
         assert isinstance(event, Event)
-        data = frame["data"]
-        assert isinstance(data, dict)
-        return data
+        found = frame["data"]
+        assert isinstance(found, dict)
+        return found
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ async def test_agent_detected(daemon: RealDaemon, listener: Listener) -> None:
     daemon_binary.write_text("#!/bin/sh\necho '9.9.9 (Claude Code)'\n")
     daemon_binary.chmod(0o755)
     await daemon.ask("POST", "/api/agents/detect")
-    data = await listener.only("AgentDetected")
+    data = await listener.only("AgentDetected", id="claude")
     assert data == {
         "id": "claude",
         "name": "Claude Code",
