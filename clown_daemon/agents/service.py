@@ -120,20 +120,32 @@ class AgentService:
     async def _wait_for_change(self, before: Mapping[Path, Stamp]) -> None:
         folders = await asyncio.to_thread(folders_of, before)
         logger.debug("watching %d folders for agents", len(folders))
-        changes = awatch(
-            *sorted(folders),
-            watch_filter=None,
-            debounce=10 * self._quiet_ms,
-            step=self._quiet_ms,
-            rust_timeout=self._look_anyway_ms,
-            yield_on_timeout=True,
-            recursive=False,
-            ignore_permission_denied=True,
-        )
-        async with contextlib.aclosing(changes):
-            async for _ in changes:
-                if self._grace_is_over() or await asyncio.to_thread(stamps, before) != before:
+        try:
+            changes = awatch(
+                *sorted(folders),
+                watch_filter=None,
+                debounce=10 * self._quiet_ms,
+                step=self._quiet_ms,
+                rust_timeout=self._look_anyway_ms,
+                yield_on_timeout=True,
+                recursive=False,
+                ignore_permission_denied=True,
+            )
+            async with contextlib.aclosing(changes):
+                async for _ in changes:
+                    if await self._must_look(before):
+                        return
+        except (OSError, RuntimeError) as error:
+            # A folder that has just gone, or no watches left in the kernel (watchfiles says both in both ways).
+            logger.warning("the agents' folders cannot be watched, so they are looked at now and then: %s", error)
+            while True:
+                await asyncio.sleep(self._look_anyway_ms / 1000)
+                if await self._must_look(before):
                     return
+
+    async def _must_look(self, before: Mapping[Path, Stamp]) -> bool:
+        grace_is_over = any(self._clock.monotonic() - start >= GRACE_SECONDS for start in self._vanished.values())
+        return grace_is_over or await asyncio.to_thread(stamps, before) != before
 
     def _watched_files(self) -> tuple[Path, ...]:
         places = [path for manifest in self._manifests.values() for path in candidates(manifest, self._environ)]
@@ -188,9 +200,6 @@ class AgentService:
         now = self._clock.monotonic()
         since = {id_: self._vanished.get(id_, now) for id_ in away}
         return {id_: start for id_, start in since.items() if now - start < GRACE_SECONDS}
-
-    def _grace_is_over(self) -> bool:
-        return any(self._clock.monotonic() - start >= GRACE_SECONDS for start in self._vanished.values())
 
     async def _look(self) -> tuple[Finding, ...]:
         gate = asyncio.Semaphore(PARALLEL_PROBES)

@@ -5,12 +5,13 @@ import json
 import os
 import sqlite3
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from clown_daemon.agents.service import GRACE_SECONDS
 from clown_daemon.clock import ManualClock
-from clown_daemon.errors import DomainError
+from clown_daemon.errors import DomainError, StoreUnavailableError
 from clown_daemon.manifests.agent import AgentManifest, ProfileRules, VersionProbe
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import AgentDetected, AgentUpdated, Event
@@ -168,6 +169,35 @@ async def test_a_replaced_binary_is_seen_without_being_asked(tmp_path: Path) -> 
             await until(lambda: len(announced.events) >= 2)
             watching.cancel()
         assert decoded(announced)[-1].data == AgentUpdated(id="fake", old_version="1.0.0", new_version="1.1.0")
+
+
+async def test_an_upgrade_is_seen_where_folders_cannot_be_watched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def exhausted(*_folders: Path, **_options: object) -> NoReturn:
+        raise OSError(28, "inotify watch limit reached")
+
+    monkeypatch.setattr("clown_daemon.agents.service.awatch", exhausted)
+    program = write_program(tmp_path / "bin" / "fake", "echo 1.0.0")
+    environ = environ_of(tmp_path, tmp_path / "bin")
+    async with agent_service(tmp_path, catalogue_of(FAKE), environ) as (service, _, announced):
+        async with asyncio.TaskGroup() as group:
+            watching = group.create_task(service.watch())
+            await until(lambda: len(announced.events) >= 1)
+            write_program(program, "echo 1.1.0")
+            await until(lambda: len(announced.events) >= 2)
+            watching.cancel()
+        assert announced.types == ["AgentDetected", "AgentUpdated"]
+
+
+async def test_a_failure_reaches_everybody_who_waits_and_the_next_detection_runs(tmp_path: Path) -> None:
+    write_program(tmp_path / "bin" / "fake", "echo 1.0.0")
+    environ = environ_of(tmp_path, tmp_path / "bin")
+    async with agent_service(tmp_path, catalogue_of(FAKE), environ) as (service, database, _):
+        await database.close()
+        for _ in range(2):
+            both = await asyncio.gather(service.detect(), service.detect(), return_exceptions=True)
+            assert [type(failure) for failure in both] == [StoreUnavailableError, StoreUnavailableError]
 
 
 async def test_a_program_that_is_away_during_its_upgrade_is_not_called_gone(tmp_path: Path) -> None:
