@@ -108,8 +108,8 @@ class UsageService:
         recorded = await self._import(found.files, always=True)
         where = " and ".join(map(str, folders))
         return (
-            f"Imported {recorded.records:,} records ({recorded.tokens:,} tokens, {len(recorded.sessions):,} sessions)"
-            f" from {where}"
+            f"Imported {_counted(recorded.records, 'record')} ({_counted(recorded.tokens, 'token')},"
+            f" {_counted(len(recorded.sessions), 'session')}) from {where}"
         )
 
     async def follow(self) -> None:
@@ -249,12 +249,18 @@ class UsageService:
         return tuple(root.path for root in await self._roots())
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def _zone(name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise DomainError(
-            ProblemCode.INVALID_FIELD, f"tz: there is no time zone {name!r}", hint="write an IANA name, Europe/Berlin"
+            ProblemCode.INVALID_FIELD,
+            f"tz: there is no time zone {name!r}",
+            hint="write an IANA name, such as Europe/Berlin",
         ) from None
 
 

@@ -15,7 +15,7 @@ from watchfiles._rust_notify import WatchfilesRustInternalError
 
 logger = logging.getLogger(__name__)
 
-WAKE_SECONDS = 1.0
+WAKE_SECONDS = 2.0
 """How often the set of folders is asked for."""
 POLL_SECONDS = 2.0
 """How often to look where there are no notifications."""

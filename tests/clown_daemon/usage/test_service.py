@@ -157,7 +157,7 @@ async def test_many_responses_come_as_few_events_with_the_same_sum(
     monkeypatch.setattr(tailer, "BATCH_RESPONSES", 50)
     bench.write("a", b"".join(line(str(number), str(number), tokens=(1, 1, 1, 1)) for number in range(200)))
     sentence = await bench.service.import_claude(ImportClaudeQuery())
-    assert sentence.startswith("Imported 200 records (800 tokens, 1 sessions)")
+    assert sentence.startswith("Imported 200 records (800 tokens, 1 session)")
     assert 3 <= len(bench.updates()) <= 5
     assert sum(update.tokens.total for update in bench.updates()) == 800
     assert await bench.replayed() == await bench.totals()
