@@ -22,7 +22,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     url: str = ""
     """Address of the daemon, `http://HOST:PORT`; empty: this machine's, on `port`."""
     port: int | None = None
-    """Port of this machine's daemon; None: the one it says it listens on, else 8765."""
+    """Port of this machine's daemon; None: the one it says it listens on, else 8765; 0: any, told by the daemon."""
     start: bool = True
     """Start a daemon when none answers."""
     events: tuple[str, ...] = ()
@@ -128,8 +128,8 @@ def split_names(text: str) -> tuple[str, ...]:
 
 
 def _check_address(settings: Settings) -> None:
-    if settings.port is not None and not 0 < settings.port <= 65535:
-        raise ConfigError(f"port {settings.port} is no port", hint="use 1 to 65535")
+    if settings.port is not None and not 0 <= settings.port <= 65535:
+        raise ConfigError(f"port {settings.port} is no port", hint="use 0 to 65535; 0 takes any free one")
     if not settings.url:
         return
     parts = urlsplit(settings.url)
@@ -141,22 +141,15 @@ def _check_address(settings: Settings) -> None:
 
 
 def daemon_url(settings: Settings, paths: Paths) -> str:
-    """Answer the daemon's address: as set, else where this machine's daemon says it listens, else the default port."""
-    if settings.url:
-        return settings.url.rstrip("/")
-    port = settings.port or _announced_port(paths.daemon_file) or DEFAULT_PORT
-    return f"http://127.0.0.1:{port}"
+    """Answer the daemon's address: as set, else where this machine's daemon says it listens, else where one would.
 
+    With port 0 and no daemon it is port 0, where nothing can listen: a started daemon tells its own.
+    """
+    from clown_daemon.client.launcher import resolve_url  # noqa: PLC0415  # --help starts without the client
 
-def _announced_port(file: Path) -> int | None:
-    try:
-        return msgspec.json.decode(file.read_bytes(), type=_Announced).port
-    except (OSError, msgspec.MsgspecError):
-        return None  # no daemon ever ran here, or its file is from another version: the default port then
-
-
-class _Announced(msgspec.Struct):
-    port: int
+    if settings.port == 0 and not settings.url and not paths.daemon_file.exists():
+        return "http://127.0.0.1:0"
+    return resolve_url({}, paths, url=settings.url or None, port=settings.port or None)
 
 
 def is_local(url: str) -> bool:
@@ -166,12 +159,9 @@ def is_local(url: str) -> bool:
 
 def read_token(url: str, paths: Paths) -> str | None:
     """Read this machine's access token; None where there is none, and for another machine: it must never get there."""
-    if not is_local(url):
-        return None
-    try:
-        return paths.token_file.read_text(encoding="ascii").strip() or None
-    except (OSError, UnicodeDecodeError):
-        return None  # the daemon says what it wants then
+    from clown_daemon.client.launcher import read_token as read_own_token  # noqa: PLC0415  # see above
+
+    return read_own_token(paths) if is_local(url) else None
 
 
 def config_lines(sources: Sources) -> tuple[str, ...]:

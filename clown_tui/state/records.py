@@ -35,7 +35,8 @@ def entry_record(entry: Entry) -> Record:
     """See a line of the log as a filter does."""
     match entry:
         case GapEntry():
-            return Record(text=gap_line(entry), fields={"type": "Gap", "level": "warn"}, at_ms=entry.at_ms)
+            text = gap_line(entry.away_seconds, entry.missed)
+            return Record(text=text, fields={"type": "Gap", "level": "warn"}, at_ms=entry.at_ms)
         case MarkEntry():
             return Record(text=clean(entry.label), fields={"type": "Mark", "level": "info"}, at_ms=entry.at_ms)
         case EventEntry():

@@ -4,7 +4,7 @@ from clown_tui.state.selectors.agents import registry_lines, shorten
 from clown_tui.state.selectors.connection import ConnectionWords, as_of, connection_card, connection_words
 from clown_tui.state.selectors.cost import cost_lines
 from clown_tui.state.selectors.details import detail_lines, resource_json, resource_of
-from clown_tui.state.selectors.events import EVENT_COLUMNS, Times, event_row
+from clown_tui.state.selectors.events import EVENT_COLUMNS, Times, event_row, gap_line
 from clown_tui.state.selectors.header import (
     Alarm,
     alarms,
@@ -38,6 +38,7 @@ __all__ = [
     "empty_lines",
     "event_rate",
     "event_row",
+    "gap_line",
     "header_line",
     "pane_summary",
     "pane_title",

@@ -4,7 +4,7 @@ from datetime import UTC, tzinfo
 from typing import Literal
 
 from clown_daemon.protocol.events import UsageUpdated
-from clown_tui.formatting import ago, clean, clock, count, dollars, duration
+from clown_tui.formatting import ago, clean, clock, dollars, duration, plural
 from clown_tui.state.event_log import Entry, EventEntry, GapEntry, MarkEntry
 from clown_tui.state.event_words import Level, level_of, subject, usage_words, words
 from clown_tui.state.rows import Cell, Column, Row, Tone
@@ -34,29 +34,28 @@ def event_row(entry: Entry, *, zone: tzinfo, times: Times = "local", now_ms: int
     key = str(entry.number)
     match entry:
         case GapEntry():
-            return Row(key, (_rule(), Cell(_gap(entry), Tone.WARN), Cell(""), Cell(""), Cell("")))
+            return Row(
+                key,
+                (_rule(), Cell(gap_line(entry.away_seconds, entry.missed), Tone.WARN), Cell(""), Cell(""), Cell("")),
+            )
         case MarkEntry():
             return Row(key, (_rule(), Cell(clean(entry.label), Tone.ACCENT), Cell(""), Cell(""), Cell("")))
         case EventEntry():
             return Row(key, _cells(entry, _time(entry.at_ms, zone, times, now_ms)))
 
 
-def gap_line(entry: GapEntry) -> str:
-    """Write a gap as one sentence: how long, and what was missed."""
-    return _gap(entry)
+def gap_line(away_seconds: float, missed: int | None) -> str:
+    """Write a gap as one sentence: how long, and what was missed (None: it cannot be known)."""
+    away = f"reconnected after {duration(away_seconds)}"
+    if missed == 0:
+        return f"{away} · resumed, nothing was missed"
+    if missed is None:
+        return f"{away} · state read again · how many events were not seen is unknown"
+    return f"{away} · state read again · up to {plural(missed, 'event')} not seen"
 
 
 def _rule() -> Cell:
     return Cell("─" * 12, Tone.DIM)
-
-
-def _gap(entry: GapEntry) -> str:
-    away = f"reconnected after {duration(entry.away_seconds)}"
-    if entry.missed == 0:
-        return f"{away} · resumed, nothing was missed"
-    if entry.missed is None:
-        return f"{away} · state read again · how many events were not seen is unknown"
-    return f"{away} · state read again · up to {count(entry.missed)} events were not seen"
 
 
 def _time(at_ms: int, zone: tzinfo, times: Times, now_ms: int) -> str:

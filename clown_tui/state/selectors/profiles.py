@@ -14,7 +14,7 @@ PROFILE_COLUMNS: tuple[Column, ...] = (
     Column("", 1),
     Column("NAME", 10, stretch=True),
     Column("AGENT", 11, priority=3),
-    Column("MODEL", 13, priority=5),
+    Column("MODEL", 12, priority=5),
     Column("STATE", 8),
     Column("UP", 6, "right", priority=2),
     Column("TOK/5m", 6, "right", priority=4),
