@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from clown_daemon.client.states import Phase
 from clown_tui.formatting import clean
 from clown_tui.keys import Action, footer_of
 from clown_tui.screens.log_rows import LogRows
@@ -84,8 +85,14 @@ def picture_of(
             source=LogRows(log, model.zone, view.times, now.ms),
             empty=empty_lines(model, Pane.EVENTS, filtered=hidden),
         ),
-        card=connection_card(model, may_start=may_start),
+        card=_card(model, may_start=may_start),
     )
+
+
+def _card(model: Model, *, may_start: bool) -> tuple[Line, ...]:
+    """The panes stand while the first attempt is under way, so that a start with a daemon never flashes a card."""
+    first = model.connection.phase in {Phase.CONNECTING, Phase.SYNCING, Phase.STARTING}
+    return () if first and not model.connection.attempt else connection_card(model, may_start=may_start)
 
 
 def _table(pane: Pane, kind: _Kind, model: Model, view: View, now: Now) -> Table:

@@ -49,7 +49,8 @@ def lay_out(columns: Sequence[Column], width: int) -> Layout:
 def _gap(columns: Sequence[Column], shown: Sequence[int], place: int) -> int:
     if place == 0:
         return 0
-    return 1 if columns[shown[place - 1]].width == 1 else 2
+    # Numbers seldom fill their column, so one blank keeps them apart.
+    return 1 if columns[shown[place - 1]].width == 1 or columns[shown[place]].align == "right" else 2
 
 
 def _taken(columns: Sequence[Column], shown: Sequence[int]) -> int:
