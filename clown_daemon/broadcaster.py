@@ -28,6 +28,8 @@ HIGH_WATER_BYTES = 128 * 1024
 """A client with more unsent bytes than this stands still until a quarter of it is left."""
 SHARED_BATCHES = 64
 """The most joined batches kept for the next client that stands at the same place."""
+TICK_SECONDS = 0.002
+"""Under load, writes are at least this far apart, so that each carries more events; a lone event goes out at once."""
 POLL_SECONDS = 0.01
 """How often the socket of a client that is behind is looked at; only while one is."""
 CLOSE_SECONDS = 3
@@ -126,6 +128,8 @@ class Broadcaster:
         self._loop = asyncio.get_running_loop()
         self._incoming: deque[EncodedEvent] = deque()
         self._woken = False
+        self._flushed = 0.0
+        """When the last flush was, on the loop's clock."""
         self._ring: list[_Frame] = []
         self._ring_bytes = 0
         self._shared: dict[tuple[int, frozenset[str] | None], _Batch] = {}
@@ -147,6 +151,11 @@ class Broadcaster:
         return len(self._cursors)
 
     @property
+    def cursors(self) -> tuple[Cursor, ...]:
+        """The places of all clients, in the order in which they came."""
+        return tuple(self._cursors)
+
+    @property
     def active_clients(self) -> int:
         """How many of them keep the daemon from its idle timeout."""
         return sum(not cursor.passive for cursor in self._cursors)
@@ -158,7 +167,14 @@ class Broadcaster:
             self._woken = True
             # The loop may be gone when a daemon was torn down while a change was under way.
             with contextlib.suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self.flush)
+                self._loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        rest = self._flushed + TICK_SECONDS - self._loop.time()
+        if rest > 0:
+            self._loop.call_later(rest, self.flush)
+        else:
+            self.flush()
 
     # -- cursors ------------------------------------------------------------------------------------------------------
 
@@ -183,6 +199,7 @@ class Broadcaster:
         """Move announced events into the ring and write them to every client that is not behind."""
         # Lowered before the deque is emptied: what is announced after that wakes the loop again.
         self._woken = False
+        self._flushed = self._loop.time()
         while self._incoming:
             event = self._incoming.popleft()
             payload = text_frame(event.body)

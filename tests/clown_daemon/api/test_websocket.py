@@ -354,7 +354,7 @@ async def test_a_client_below_the_floor_is_told_to_take_a_snapshot(
     async with follow(api, f"?since=2&log={api.database.log}") as client:
         await receive(client, 99)
         await api.database.write(lambda one: one.connection.execute("DELETE FROM events WHERE seq <= 150"))
-        cursor = next(iter(api.broadcaster._cursors))
+        cursor = api.broadcaster.cursors[0]
         cursor.seq = 50
         cursor.behind.set()
         (resync,) = await receive(client)
@@ -370,7 +370,7 @@ async def test_a_log_that_cannot_be_read_ends_the_stream_and_not_the_daemon(
     async with follow(api, "?hello=1") as client:
         await receive(client)
         await api.database.close()
-        cursor = next(iter(api.broadcaster._cursors))
+        cursor = api.broadcaster.cursors[0]
         cursor.seq = 0
         cursor.behind.set()
         assert (await closed(client))[0] == 1011
