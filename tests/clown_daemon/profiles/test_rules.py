@@ -1,0 +1,100 @@
+"""What a profile may be and how its agent is launched."""
+
+from pathlib import PurePosixPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clown_daemon.errors import DomainError
+from clown_daemon.profiles.rules import check_alias, check_provider, command_line, launch_environment
+from clown_daemon.protocol.problems import ProblemCode
+from clown_daemon.protocol.resources import Profile
+from tests.support.fake_agents import ACME, FAKE, OPEN, OWN
+
+KEY = "sk-test-0123456789abcdef"
+
+
+def a_profile(provider_id: str = "acme", endpoint_id: str | None = None, model: str | None = None) -> Profile:
+    return Profile(
+        alias="work",
+        agent_id="fake",
+        provider_id=provider_id,
+        endpoint_id=endpoint_id,
+        model=model,
+        created_at="2026-01-08T10:30:00Z",
+        profile_home="/home/dev/profiles/work",
+    )
+
+
+@pytest.mark.parametrize("alias", ["a", "A", "7", "my-project", "v1.2_x", "a" * 64])
+def test_names_that_are_names(alias: str) -> None:
+    check_alias(alias)
+
+
+@pytest.mark.parametrize(
+    "alias",
+    ["", ".", "..", ".hidden", "-x", "_x", "a/b", "a\\b", "a b", "a\n", "é", "a\0", "a.", "a" * 65, "Unattributed"],
+)
+def test_names_that_are_none(alias: str) -> None:
+    with pytest.raises(DomainError) as caught:
+        check_alias(alias)
+    assert caught.value.code is ProblemCode.INVALID_FIELD
+    assert caught.value.hint
+
+
+@given(st.text(max_size=70))
+def test_a_name_is_one_step_of_a_path_and_no_option(alias: str) -> None:
+    try:
+        check_alias(alias)
+    except DomainError:
+        return
+    assert PurePosixPath(alias).parts == (alias,)
+    assert alias not in {".", ".."}
+    assert not alias.startswith(("-", "."))
+    assert alias.isascii()
+
+
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True).filter(lambda a: a.lower() != "unattributed"))
+def test_every_plain_word_is_a_name(alias: str) -> None:
+    check_alias(alias)
+
+
+def test_an_agent_and_a_provider_must_speak_the_same() -> None:
+    check_provider(FAKE, ACME, "eu")
+    check_provider(FAKE, OWN, None)
+    with pytest.raises(DomainError, match="Fake Agent cannot use Open") as caught:
+        check_provider(FAKE, OPEN, None)
+    assert caught.value.code is ProblemCode.INCOMPATIBLE_PROVIDER
+    with pytest.raises(DomainError, match="has no endpoint 'v1'"):
+        check_provider(FAKE, ACME, "v1")
+
+
+def test_the_environment_is_the_profiles_own() -> None:
+    parent = {"PATH": "/bin", "FAKE_TOKEN": "x", "FAKE_URL": "https://elsewhere.example", "no_proxy": "corp, ::1"}
+    environ = launch_environment(FAKE, ACME, a_profile(endpoint_id="eu"), KEY, parent)
+    assert environ == {
+        "PATH": "/bin",
+        "FAKE_HOME": "/home/dev/profiles/work/.fake",
+        "FAKE_KEY": KEY,
+        "FAKE_URL": "https://acme.example/eu",
+        "NO_PROXY": "corp,::1,127.0.0.1,localhost",
+        "no_proxy": "corp,::1,127.0.0.1,localhost",
+    }
+
+
+def test_a_variable_without_a_value_is_not_taken_from_the_parent() -> None:
+    parent = {"FAKE_KEY": "the user's own", "FAKE_URL": "https://elsewhere.example"}
+    environ = launch_environment(FAKE, OWN, a_profile("self"), None, parent)
+    assert not {"FAKE_KEY", "FAKE_URL"} & set(environ)
+
+
+def test_the_command_line_is_binary_manifest_caller() -> None:
+    assert command_line(FAKE, ACME, a_profile(model="m"), "/bin/fake", ("hi",)) == (
+        "/bin/fake",
+        "-p",
+        "--model",
+        "m",
+        "hi",
+    )
+    assert command_line(FAKE, ACME, a_profile(), "/bin/fake", ()) == ("/bin/fake", "-p")
