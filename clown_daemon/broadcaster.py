@@ -15,7 +15,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import NamedTuple, Protocol
 
 from clown_daemon.protocol.stream import STALL_SECONDS
-from clown_daemon.store.event_log import EncodedEvent
 
 RING_EVENTS = 16_384
 RING_BYTES = 32 * 1024 * 1024
@@ -37,7 +36,19 @@ CLOSE_SECONDS = 3
 
 logger = logging.getLogger(__name__)
 
-LogReader = Callable[[int, int], Awaitable[Sequence[EncodedEvent]]]
+
+class LoggedEvent(Protocol):
+    """What the broadcaster needs of an event: the store's encoded events have it."""
+
+    @property
+    def seq(self) -> int: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+LogReader = Callable[[int, int], Awaitable[Sequence[LoggedEvent]]]
 """Answers events of the log after a number, oldest first, at most so many."""
 
 Closer = Callable[[str], Coroutine[None, None, None]]
@@ -126,7 +137,7 @@ class Broadcaster:
         self._read_log = database_reader
         self._stall_seconds = stall_seconds
         self._loop = asyncio.get_running_loop()
-        self._incoming: deque[EncodedEvent] = deque()
+        self._incoming: deque[LoggedEvent] = deque()
         self._woken = False
         self._flushed = 0.0
         """When the last flush was, on the loop's clock."""
@@ -160,7 +171,7 @@ class Broadcaster:
         """How many of them keep the daemon from its idle timeout."""
         return sum(not cursor.passive for cursor in self._cursors)
 
-    def publish(self, events: Sequence[EncodedEvent]) -> None:
+    def publish(self, events: Sequence[LoggedEvent]) -> None:
         """Take over committed events; called on the writer thread, in the order of commits."""
         self._incoming.extend(events)
         if not self._woken:
