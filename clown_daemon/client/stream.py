@@ -223,12 +223,10 @@ async def open_stream(
     failure: Exception | None = None
     try:
         async with asyncio.TaskGroup() as tasks:
-            background = [
-                tasks.create_task(stream.read(), name="stream.read"),
-                tasks.create_task(stream.watch(), name="stream.watch"),
-            ]
+            background = [tasks.create_task(stream.read(), name="stream.read")]
             try:
                 await stream.greet()
+                background.append(tasks.create_task(stream.watch(), name="stream.watch"))
                 yield stream
             except Exception as error:  # noqa: BLE001  # raised below, as it is: a group would wrap it
                 failure = error

@@ -19,6 +19,7 @@ from clown_daemon.client.states import ConnectionChanged, EventReceived, GapFoun
 from clown_daemon.client.timing import Timing
 from clown_daemon.errors import ClownError
 from clown_daemon.protocol.events import DaemonShuttingDown, DaemonStarted, Event, UnknownEvent
+from clown_daemon.protocol.resources import Snapshot
 from clown_daemon.protocol.stream import CloseCode, ControlFrame, Heartbeat
 
 if TYPE_CHECKING:
@@ -155,7 +156,7 @@ class Follower:
         self.retry_now()
 
     def refresh(self) -> None:
-        """Read the snapshot again; `SnapshotLoaded` follows. Nothing to do without a connection: the next one reads it."""
+        """Read the snapshot again; `SnapshotLoaded` follows. Without a connection, the next one reads it anyway."""
         if self._stream is not None:
             self._refresh_wanted = True
             self._stream.wake()
@@ -214,11 +215,18 @@ class Follower:
         self._tell(Phase.LIVE)
 
     async def _load(self) -> None:
-        """Read the snapshot and swap it in. Events wait in the stream meanwhile."""
+        """Read the snapshot and swap it in."""
+        self._swap(await self._read())
+
+    async def _read(self) -> Snapshot:
+        """Read the snapshot. Events wait in the stream meanwhile, so it is never behind what was told."""
         self._refresh_wanted = False
         snapshot = await self._api.snapshot()
         if not self._continuity.accepts(snapshot.log, snapshot.seq):
             raise StreamLostError("the daemon's snapshot does not fit its stream")
+        return snapshot
+
+    def _swap(self, snapshot: Snapshot) -> None:
         self._continuity.load(snapshot.seq)
         now_ms = self._timing.wall_ms()
         self._reread_at_ms = max(snapshot.valid_until_ms, now_ms + REREAD_SECONDS * 1000)
@@ -267,8 +275,10 @@ class Follower:
     async def _mend(self, missed: int) -> None:
         """Events are missing in the middle of the stream: say so, and read the snapshot, which has what they did."""
         self._tell(Phase.SYNCING)
+        # Told only now: should reading fail, the next connection resumes before the gap and may fill it.
+        snapshot = await self._read()
         self._add(GapFound(away_seconds=0.0, missed=missed, at_ms=self._timing.wall_ms()))
-        await self._load()
+        self._swap(snapshot)
         self._tell(Phase.LIVE)
 
     def _heed(self, event: Event | UnknownEvent) -> None:
