@@ -1,16 +1,20 @@
 """The route table: reading it is reading the API. And the listener: one port on both loopback addresses."""
 
 import errno
+import logging
 import socket
 from collections.abc import Collection
 
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 
 from clown_daemon.api import websocket
 from clown_daemon.api.access import access_rules
 from clown_daemon.api.problems import tell_problems
 from clown_daemon.api.routes import agents, daemon, profiles, providers, stream, usage
 from clown_daemon.api.services import SERVICES, Services
+
+logger = logging.getLogger(__name__)
 
 __all__ = ["Services", "build_app", "serve"]
 
@@ -76,11 +80,20 @@ async def serve(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
         OSError: the port is taken.
     """
     sockets = _bind(port)
-    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=2)
+    logger.addFilter(_is_no_garbage)
+    # Handlers are not cancelled when a caller goes away: a change that was begun is finished.
+    runner = web.AppRunner(
+        app, handle_signals=False, access_log=None, shutdown_timeout=2, handler_cancellation=False, logger=logger
+    )
     await runner.setup()
     for listening in sockets:
         await web.SockSite(runner, listening, backlog=512).start()
     return runner, sockets[0].getsockname()[1]
+
+
+def _is_no_garbage(record: logging.LogRecord) -> bool:
+    """Keep bytes that are not HTTP out of the log: they are answered 400, need nobody, and may hold a token."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
 
 
 def _bind(port: int) -> list[socket.socket]:

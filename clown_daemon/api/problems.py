@@ -45,10 +45,9 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
         return problem_response(_code(error.code), str(error), hint=error.hint)
     except web.HTTPException as error:
         return _of_library(request, error)
-    except web.RequestPayloadError:
-        return problem_response(ProblemCode.BAD_REQUEST, "the body is broken")
-    except ConnectionError:
-        raise  # the caller is gone, there is nobody to tell
+    except (web.RequestPayloadError, ConnectionError):
+        # Or the caller went away while it was read; then nobody hears this.
+        return problem_response(ProblemCode.BAD_REQUEST, "the body is broken or not whole")
     except Exception:
         number = secrets.token_hex(4)
         logger.exception("request %s: %s %s failed", number, request.method, request.path)

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -238,3 +239,26 @@ async def test_history_below_the_floor_is_gone(api: ApiServer) -> None:
         reply = await client.get("/api/events?since=2")
         assert (reply.status_code, reply.json()["code"]) == (410, "gone")
         assert len((await client.get("/api/events?since=3")).json()["data"]["events"]) == 2
+
+
+async def test_garbage_is_refused_and_nothing_of_it_is_logged(api: ApiServer, caplog: pytest.LogCaptureFixture) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    writer.write(b"GET /api/agents HTTP/1.1\r\nAuthorization: Bearer a-secret\x00\r\n\r\n")
+    answer = await asyncio.wait_for(reader.read(), 10)
+    writer.close()
+    await writer.wait_closed()
+    assert b" 400 " in answer.split(b"\r\n")[0]
+    assert "a-secret" not in caplog.text
+
+
+async def test_a_caller_that_goes_away_in_the_middle_is_no_error(
+    api: ApiServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    head = f"POST /api/profiles HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\nContent-Type: application/json\r\n"
+    writer.write(f"{head}Content-Length: 100\r\n\r\n{{".encode())
+    await writer.drain()
+    writer.transport.abort()
+    async with api.client() as client:
+        assert (await client.get("/api/agents")).status_code == 200
+    assert "ERROR" not in caplog.text
