@@ -17,7 +17,9 @@ from tests.support.real_daemon import RealDaemon, running_daemon, until
 
 HERE = Path(__file__).parent
 SIZES = ((120, 40), (80, 24))
-AGENT = '#!/bin/sh\n[ "$1" = --version ] && { echo "1.4.2"; exit 0; }\n[ "$1" = fail ] && exit 3\nexec sleep 600\n'
+AGENT = (
+    '#!/bin/sh\n[ "$1" = --version ] && { echo "1.4.2"; exit 0; }\ncase "$*" in *fail*) exit 3;; esac\nexec sleep 600\n'
+)
 PROFILES = (
     ("work", "claude", "claude-sonnet-4-5"),
     ("review", "claude", "claude-haiku-4-5"),

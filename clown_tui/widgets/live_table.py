@@ -71,6 +71,8 @@ class LiveTable(PaneWidget):
         self.cursor_key: str | None = None
         self._index = 0
         self._top = 0
+        self._moved = False
+        """Until somebody moves it the cursor stays on the first row, whichever that is."""
         self._titles = titles
         self._empty: tuple[Line, ...] = ()
         self._layouts: dict[int, Layout] = {}
@@ -111,6 +113,7 @@ class LiveTable(PaneWidget):
         """Move the cursor to a row; the nearest there is."""
         if not len(self.source):
             return
+        self._moved = True
         self._index = max(0, min(index, len(self.source) - 1))
         self.cursor_key = self.source.key_at(self._index)
         self._keep_in_sight()
@@ -133,7 +136,8 @@ class LiveTable(PaneWidget):
         if not count:
             self._index = 0
             return
-        if self.cursor_key is None:
+        if self.cursor_key is None or not self._moved:
+            self._index = 0
             self.cursor_key = self.source.key_at(0)
         if self._index < count and self.source.key_at(self._index) == self.cursor_key:
             return

@@ -1,0 +1,108 @@
+import pytest
+
+from clown_daemon.client.states import ConnectionChanged, EventReceived, Message, Phase, SnapshotLoaded
+from clown_daemon.clock import ManualClock
+from clown_daemon.protocol.events import Event, ProfileCreated
+from clown_daemon.protocol.resources import Daemon, Profile, Snapshot
+from clown_tui.app import ClownApp
+from clown_tui.settings import Settings
+from clown_tui.state.panes import Pane
+from tests.support.fake_feed import FakeFeed
+from tests.support.frames import assert_golden, frame_text
+from tests.support.real_daemon import until
+
+URL = "http://127.0.0.1:8765"
+CLOCK = ManualClock()
+NOW = CLOCK.now_ms()
+AT = "2026-09-21T14:13:20Z"
+SIZES = [(200, 60), (120, 40), (80, 24), (50, 15), (34, 8)]
+
+
+def connection(phase: Phase, *, at_ms: int = NOW, reason: str | None = None, attempt: int = 0) -> ConnectionChanged:
+    return ConnectionChanged(phase=phase, at_ms=at_ms, url=URL, reason=reason, attempt=attempt)
+
+
+def loaded(*aliases: str) -> SnapshotLoaded:
+    daemon = Daemon(pid=1, version="0.1.0", instance="i", started_at=AT)
+    profiles = tuple(profile(alias) for alias in aliases)
+    snapshot = Snapshot(
+        log="log", seq=1, at_ms=NOW, time_zone="UTC", valid_until_ms=NOW * 2, daemon=daemon, profiles=profiles
+    )
+    return SnapshotLoaded(snapshot=snapshot, at_ms=NOW)
+
+
+def profile(alias: str) -> Profile:
+    return Profile(
+        alias=alias, agent_id="claude", provider_id="anthropic", created_at=AT, profile_home=f"/home/dev/{alias}"
+    )
+
+
+def created(alias: str, seq: int) -> EventReceived:
+    data = ProfileCreated(alias=alias, agent_id="claude", provider_id="anthropic", model=None)
+    event = Event(
+        type="ProfileCreated", timestamp=AT, data=data, seq=seq, log="log", at_ms=NOW, resource=profile(alias)
+    )
+    return EventReceived(event=event, at_ms=NOW)
+
+
+LIVE: list[Message] = [connection(Phase.LIVE), loaded("work", "review"), created("lab", 2)]
+STATES: dict[str, list[Message]] = {
+    "live": LIVE,
+    "empty": [connection(Phase.LIVE), loaded()],
+    "offline": [connection(Phase.DOWN, reason="nothing listens at 127.0.0.1:8765", attempt=3)],
+    "stale": [*LIVE, connection(Phase.STALE, reason="the daemon was silent for 45 s")],
+}
+
+
+def make(feed: FakeFeed, settings: Settings | None = None) -> ClownApp:
+    return ClownApp(settings=settings or Settings(), connect=lambda: feed, clock=CLOCK)
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("state", STATES)
+async def test_every_state_at_every_size(state: str, size: tuple[int, int]) -> None:
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=size) as pilot:
+        feed.tell(*STATES[state])
+        await until(lambda: app.flushes > 0)
+        await pilot.pause()
+        assert_golden(f"{state}-{size[0]}x{size[1]}", frame_text(app))
+
+
+async def test_many_messages_are_painted_in_few_flushes() -> None:
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=(120, 40)):
+        feed.tell(connection(Phase.LIVE), loaded())
+        for seq in range(2, 1002):
+            feed.tell(created(f"work{seq}", seq))
+        await until(lambda: app.model.seq == 1001)
+        assert app.flushes <= 10
+
+
+async def test_events_open_the_pane_narrowed_until_escape() -> None:
+    feed = FakeFeed()
+    app = make(feed, Settings(events=("Proxy*",)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        feed.tell(*LIVE)
+        await until(lambda: app.flushes > 0)
+        await pilot.pause()
+        assert app.main.pane is Pane.EVENTS
+        assert "[Proxy*]" in frame_text(app)
+        assert "1 Profiles" not in frame_text(app)
+        assert len(app.event_log) == 0
+        await pilot.press("escape")
+        await pilot.pause()
+        assert "1 Profiles" in frame_text(app)
+        assert len(app.event_log) == 1
+
+
+async def test_keys_ask_the_follower() -> None:
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=(120, 40)) as pilot:
+        feed.tell(*STATES["offline"])
+        await until(lambda: app.flushes > 0)
+        await pilot.press("c", "s", "ctrl+r")
+        assert feed.asked == ["retry", "start", "refresh"]
