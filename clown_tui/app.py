@@ -172,7 +172,7 @@ class ClownApp(App[int]):
         choices = (view.chip, view.errors_only, view.filters.get(Pane.EVENTS, ""))
         if choices != self._narrowed:
             self._narrowed = choices
-            self.event_log.set_filter(accepts_of(view, self._names, self.model))
+            self.event_log.set_filter(accepts_of(view, self._names, self._clock.now_ms()))
         if view.frozen or not view.following:
             self.event_log.hold(freeze=view.frozen)
         elif self.event_log.held:

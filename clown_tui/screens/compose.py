@@ -10,8 +10,10 @@ from clown_tui.screens.log_rows import LogRows
 from clown_tui.screens.picture import Events, Frame, Picture, Table
 from clown_tui.screens.view import Order, View
 from clown_tui.state.event_log import EventLog
+from clown_tui.state.filters import parse
 from clown_tui.state.model import Model
 from clown_tui.state.panes import PANES, Pane
+from clown_tui.state.records import filter_rows
 from clown_tui.state.rows import Cell, Column, Line, Row, Tone
 from clown_tui.state.selectors import (
     PROFILE_COLUMNS,
@@ -97,8 +99,8 @@ def _card(model: Model, *, may_start: bool) -> tuple[Line, ...]:
 
 def _table(pane: Pane, kind: _Kind, model: Model, view: View, now: Now) -> Table:
     rows = kind.rows(model, now.ms, sort=sort_of(view, pane, kind.sorts))
-    wanted = view.filters.get(pane, "").casefold().split()
-    found = tuple(row for row in rows if matches(row, wanted)) if wanted else rows
+    wanted = parse(view.filters.get(pane, ""))
+    found = filter_rows(rows, kind.columns, wanted)
     empty = empty_lines(model, pane, filtered=len(rows) if rows and wanted else None)
     return Table(columns=kind.columns, rows=found, empty=empty)
 
@@ -108,12 +110,6 @@ def sort_of(view: View, pane: Pane, sorts: Sequence[Sort]) -> Sort:
     order = view.orders.get(pane, Order())
     chosen = sorts[order.place % len(sorts)]
     return replace(chosen, descending=chosen.descending != order.inverted)
-
-
-def matches(row: Row, wanted: Sequence[str]) -> bool:
-    """Tell whether every word stands somewhere in the row; words are case-folded."""
-    text = " ".join(cell.text for cell in row.cells).casefold()
-    return all(word in text for word in wanted)
 
 
 def _frame(pane: Pane, model: Model, log: EventLog, view: View, now: Now) -> Frame:
@@ -136,6 +132,8 @@ def _note(pane: Pane, view: View) -> str:
 
 
 def _chip(view: View) -> Line:
+    if view.fault:
+        return (Cell(f" ✗ filter, {clean(view.fault)} ", Tone.BAD),)
     return (Cell(f" [{clean(view.chip)}] Esc shows everything ", Tone.ACCENT),) if view.chip else ()
 
 

@@ -18,6 +18,7 @@ from clown_tui.messages import FilterClosed, FilterTyped, FollowChanged, PaneCho
 from clown_tui.screens.help import help_screen
 from clown_tui.screens.picture import Picture
 from clown_tui.screens.view import TIMES, Order, View
+from clown_tui.state.filters import FilterError, parse
 from clown_tui.state.panes import PANES, Pane
 from clown_tui.widgets.event_view import EventView
 from clown_tui.widgets.line_bar import LineBar
@@ -300,12 +301,17 @@ class MainScreen(Screen[None]):
 
     def on_filter_typed(self, message: FilterTyped) -> None:
         """Narrow the pane at once."""
-        self._see(filters={**self.view.filters, self.pane: message.text})
+        try:
+            parse(message.text)
+        except FilterError as error:
+            self._see(fault=f"at {error.position + 1}: {error}")
+        else:
+            self._see(filters={**self.view.filters, self.pane: message.text}, fault="")
 
     async def on_filter_closed(self, message: FilterClosed) -> None:
         """Give the keys back to the pane."""
-        if not message.keep:
-            self._see(filters={**self.view.filters, self.pane: ""})
+        kept = self.view.filters.get(self.pane, "") if message.keep else ""
+        self._see(filters={**self.view.filters, self.pane: kept}, fault="")
         self.active.focus()
         await self.query("#filter").remove()
 

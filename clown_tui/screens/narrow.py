@@ -2,23 +2,22 @@
 
 from collections.abc import Collection
 
-from clown_tui.screens.compose import matches
 from clown_tui.screens.view import View
 from clown_tui.state.event_log import Accepts, Entry, EventEntry, GapEntry, is_error
-from clown_tui.state.model import Model
+from clown_tui.state.filters import parse
 from clown_tui.state.panes import Pane
-from clown_tui.state.selectors.events import event_row
+from clown_tui.state.records import entry_record
 
 
-def accepts_of(view: View, names: Collection[str], model: Model) -> Accepts | None:
+def accepts_of(view: View, names: Collection[str], now_ms: int) -> Accepts | None:
     """Answer the test, or None where everything is shown. Gaps and marks pass all but the typed filter.
 
     Args:
         view: a person's choices.
         names: the event types that `--events` asks for; used while the chip stands.
-        model: for the zone in which instants are written.
+        now_ms: for `since:`, counted from when the filter was typed.
     """
-    wanted = view.filters.get(Pane.EVENTS, "").casefold().split()
+    wanted = parse(view.filters.get(Pane.EVENTS, ""))
     chosen = frozenset(names) if view.chip else frozenset()
     if not (wanted or chosen or view.errors_only):
         return None
@@ -31,6 +30,6 @@ def accepts_of(view: View, names: Collection[str], model: Model) -> Accepts | No
                 return False
         elif not isinstance(entry, GapEntry) and view.errors_only:
             return False
-        return not wanted or matches(event_row(entry, zone=model.zone), wanted)
+        return not wanted or wanted.matches(entry_record(entry), now_ms=now_ms)
 
     return accepts

@@ -24,6 +24,9 @@ class View:
     """A person's choices on the main screen."""
 
     filters: Mapping[Pane, str] = field(default_factory=dict)
+    """Texts that parse; a bad one never gets here, so that its predecessor goes on narrowing."""
+    fault: str = ""
+    """What is wrong with the filter being typed, and where."""
     orders: Mapping[Pane, Order] = field(default_factory=dict)
     errors_only: bool = False
     times: Times = "local"

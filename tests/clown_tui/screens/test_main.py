@@ -130,3 +130,13 @@ async def test_a_card_stands_instead_of_the_panes() -> None:
         text = frame_text(app)
         assert "No daemon answers." in text
         assert "1 Profiles" not in text
+
+
+async def test_a_bad_filter_keeps_the_one_before_and_says_where_it_is_wrong() -> None:
+    app = PictureApp()
+    async with app.run_test(size=(120, 40)) as pilot:
+        await _shown(pilot, app)
+        await pilot.press("/", "w", "space", "/", "(")
+        await pilot.pause()
+        assert app.main.view.fault.startswith("at ")
+        assert app.main.view.filters[Pane.PROFILES].startswith("w")
