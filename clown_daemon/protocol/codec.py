@@ -122,7 +122,7 @@ def decode_frame(payload: bytes | str) -> Event | UnknownEvent | ControlFrame:
         raise DecodeError("unknown_control", f"unknown control frame {error.args[0]!r}") from None
     except msgspec.ValidationError as error:
         raise DecodeError("bad_message", f"a frame of the stream does not fit: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError("bad_json", f"a frame of the stream is not JSON: {error}") from None
 
 
@@ -186,7 +186,7 @@ def decode_reply(payload: bytes, type_: type[T]) -> T | Problem:
         return Problem(success=False, error=reply.error, code=reply.code, hint=reply.hint, request_id=reply.request_id)
     except msgspec.ValidationError as error:
         raise DecodeError("bad_message", f"the reply does not fit: {error}") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError("bad_json", f"the reply is not JSON: {error}") from None
 
 
