@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parents[2]
-HEAVY = ("textual", "rich", "aiohttp", "clown_tui.app")
+HEAVY = ("textual", "aiohttp", "clown_tui.app")
 
 
 def _run(tmp_path: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
