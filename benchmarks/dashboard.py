@@ -83,6 +83,8 @@ async def measure(per_second: int, seconds: float) -> dict[str, float]:
         environ = {**os.environ, "CLOWN_HOME": home, "HOME": home, "TERM": "xterm-256color"}
         async with ScriptedDaemon(snapshot=_snapshot()) as daemon:
             command = [sys.executable, "-m", "benchmarks.dashboard", "--child", str(lags), "--url", daemon.url]
+            if not per_second:
+                command.append("--idle")  # the probe itself wakes a hundred times a second
             with Terminal(command, environ) as terminal:
                 reading = asyncio.create_task(_drain(terminal), name="drain")
                 await until(lambda: daemon.clients > 0)
@@ -93,8 +95,9 @@ async def measure(per_second: int, seconds: float) -> dict[str, float]:
                 await asyncio.to_thread(terminal.process.wait, 10)
                 reading.cancel()
         found = sorted(json.loads(lags.read_text()))
-    figures["lag_p99_ms"] = round(found[int(len(found) * 0.99)] * 1000, 1)
-    figures["lag_max_ms"] = round(found[-1] * 1000, 1)
+    if found:
+        figures["lag_p99_ms"] = round(found[int(len(found) * 0.99)] * 1000, 1)
+        figures["lag_max_ms"] = round(found[-1] * 1000, 1)
     return figures
 
 
@@ -120,7 +123,7 @@ async def _drain(terminal: Terminal) -> None:
         await asyncio.to_thread(terminal.read_for, 0.2)
 
 
-def _child(lags: Path, url: str) -> None:
+def _child(lags: Path, url: str, *, probing: bool) -> None:
     from clown_tui.app import dashboard  # noqa: PLC0415  # only the child loads Textual
     from clown_tui.settings import Settings  # noqa: PLC0415  # the same
 
@@ -135,7 +138,8 @@ def _child(lags: Path, url: str) -> None:
             found.append(max(0.0, loop.time() - due))
 
     app = dashboard(Settings(url=url, start=False))
-    app.call_later(lambda: app.run_worker(probe(), name="lag probe"))
+    if probing:
+        app.call_later(lambda: app.run_worker(probe(), name="lag probe"))
     app.run()
     lags.write_text(json.dumps(found))
 
@@ -152,10 +156,11 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rates", type=int, nargs="*", default=RATES)
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--idle", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--url", default="", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        _child(options.child, options.url)
+        _child(options.child, options.url, probing=not options.idle)
         return
     figures = run(options.rates, options.seconds)
     if options.json:
