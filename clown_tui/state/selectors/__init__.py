@@ -1,6 +1,6 @@
 """Value and time in, frozen rows and lines out: what each pane shows. One module a pane."""
 
-from clown_tui.state.selectors.agents import registry_lines, shorten
+from clown_tui.state.selectors.agents import registry_lines
 from clown_tui.state.selectors.connection import ConnectionWords, as_of, connection_card, connection_words
 from clown_tui.state.selectors.cost import cost_lines
 from clown_tui.state.selectors.details import detail_lines, resource_json, resource_of
@@ -15,6 +15,7 @@ from clown_tui.state.selectors.header import (
     summary_line,
     tab_titles,
 )
+from clown_tui.state.selectors.layout import shorten
 from clown_tui.state.selectors.profiles import PROFILE_COLUMNS, PROFILE_SORTS, Sort, profile_rows
 from clown_tui.state.selectors.proxies import PROXY_COLUMNS, PROXY_SORTS, proxy_rows
 from clown_tui.state.selectors.titles import empty_lines, pane_summary, pane_title

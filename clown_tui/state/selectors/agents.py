@@ -2,9 +2,10 @@
 
 from clown_daemon.protocol.resources import Agent, Registry, UsageImport
 from clown_daemon.protocol.timestamps import epoch_ms
-from clown_tui.formatting import ago, bar, cells, clean, count, cut, fit, percent
+from clown_tui.formatting import ago, bar, clean, count, fit, percent
 from clown_tui.state.model import Model
 from clown_tui.state.rows import Cell, Line, Tone
+from clown_tui.state.selectors.layout import shorten
 
 
 def registry_lines(model: Model, now_ms: int, width: int) -> tuple[Line, ...]:
@@ -16,17 +17,6 @@ def registry_lines(model: Model, now_ms: int, width: int) -> tuple[Line, ...]:
     problems = model.daemon.problems if model.daemon else ()
     lines += [(Cell("▲ ", Tone.WARN), Cell(clean(problem), Tone.WARN)) for problem in problems]
     return tuple(shorten(line, width) for line in lines)
-
-
-def shorten(line: Line, width: int) -> Line:
-    """Cut a line to `width` columns."""
-    kept: list[Cell] = []
-    for cell in line:
-        room = width - sum(cells(before.text) for before in kept)
-        if room <= 0:
-            break
-        kept.append(Cell(cut(cell.text, room), cell.tone))
-    return tuple(kept)
 
 
 def _registry(registry: Registry | None, now_ms: int) -> Line:

@@ -7,6 +7,7 @@ from clown_daemon.protocol.resources import UNATTRIBUTED, Tokens
 from clown_tui.formatting import NANOS, clean, cut, fit, spark, tokens
 from clown_tui.state.model import Model, day_start_ms
 from clown_tui.state.rows import Cell, Line, Tone
+from clown_tui.state.selectors.layout import shorten
 from clown_tui.state.selectors.money import (
     Amount,
     add_tokens,
@@ -35,15 +36,19 @@ class Share:
 
 def cost_lines(model: Model, now_ms: int, width: int, height: int | None = None) -> tuple[Line, ...]:
     """Answer the pane's text, at most `width` columns and `height` lines; the most telling lines come first."""
+    return tuple(shorten(line, width) for line in _lines(model, now_ms, width, height))
+
+
+def _lines(model: Model, now_ms: int, width: int, height: int | None) -> list[Line]:
     head = [*_spent(model, now_ms, width)]
     bars = [*_timelines(model, now_ms, width)]
     models = _table("BY MODEL", by_model(model, now_ms), width)
     profiles = _table("BY PROFILE", by_profile(model, now_ms), width)
     room = 10_000 if height is None else height
     if len(head) + len(bars) >= room:
-        return tuple([*head, *bars][:room])
+        return [*head, *bars][:room]
     spaced = [*head, _BLANK, *bars] if len(head) + len(bars) + 1 < room else [*head, *bars]
-    return (*spaced, *_tables(models, profiles, room - len(spaced)))
+    return [*spaced, *_tables(models, profiles, room - len(spaced))]
 
 
 def _tables(models: list[Line], profiles: list[Line], room: int) -> list[Line]:

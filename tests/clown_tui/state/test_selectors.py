@@ -146,7 +146,7 @@ def test_usage_without_a_profile_is_a_dim_last_row_and_only_if_there_is_any() ->
 @pytest.mark.parametrize("sort", PROFILE_SORTS)
 def test_every_order_is_total_and_turns_around(sort: Sort) -> None:
     profiles = (a_profile("a", model="m1"), a_profile("b", model="m2", run=a_run()), a_profile("c", agent_id="x"))
-    model = _model(profiles=profiles, usage=(a_usage("c"),))
+    model = _model(profiles=profiles, usage=(a_usage("c", minutes=(bucket(0, 5, 0.1),)),))
     keys = [row.key for row in profile_rows(model, NOW_MS, sort=sort)]
     turned = [row.key for row in profile_rows(model, NOW_MS, sort=replace(sort, descending=not sort.descending))]
     assert sorted(keys) == sorted(turned) == ["a", "b", "c"]
@@ -243,12 +243,11 @@ def test_the_cost_pane_tells_today_then_where_it_goes() -> None:
     assert "no profile" in text
 
 
-@given(st.integers(12, 120), st.integers(1, 40))
+@given(st.integers(1, 120), st.integers(1, 40))
 def test_the_cost_pane_keeps_to_its_size(width: int, height: int) -> None:
     lines = cost_lines(_spender(), NOW_MS, width, height)
     assert len(lines) <= height
-    if width >= 26:
-        assert all(cells(_text(line)) <= width for line in lines)
+    assert all(cells(_text(line)) <= width for line in lines)
 
 
 @given(st.lists(st.integers(0, 10**11), min_size=1, max_size=20))
@@ -357,7 +356,7 @@ def test_every_kind_of_event_has_words() -> None:
             if name == "tokens":
                 fields |= {"tokens": used().tokens, "cost": used().cost}
             elif name not in fields:
-                fields[name] = samples.get(str(getattr(annotation, "__name__", annotation)).split("[")[0], None)
+                fields[name] = samples.get(str(getattr(annotation, "__name__", annotation)).split("[")[0])
         fields["reason"] = "stop"
         data = kind.data(**{name: value for name, value in fields.items() if name in kind.data.__annotations__})
         assert event_words.words(an_event(data))
@@ -429,7 +428,7 @@ def _phase(phase: Phase, *, known: bool = True, later_ms: int = 0, **parts: Any)
 )
 def test_every_state_of_the_connection_has_its_words(model: Model, after_s: int, text: str) -> None:
     assert connection_words(model, NOW_MS + after_s * 1000, 100.0).text.startswith(text)
-    assert connection_words(model, NOW_MS + after_s * 1000).text.startswith(text.split(",")[0])
+    assert connection_words(model, NOW_MS + after_s * 1000).text.startswith(text.split(",", maxsplit=1)[0])
 
 
 def test_every_phase_has_words() -> None:
