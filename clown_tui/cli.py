@@ -229,7 +229,7 @@ def _lines(
     port = urlsplit(settings.url).port if settings.url else settings.port
     wanted = Watch(
         url=url,
-        token=read_token(url, paths),
+        token=partial(read_token, url, paths),
         start=partial(start_daemon, environ, port) if settings.start else None,
         events=names,
         as_json=options.json,

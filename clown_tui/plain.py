@@ -52,7 +52,8 @@ class Watch:
     """What is to be printed, and until when."""
 
     url: str
-    token: str | None = None
+    token: Callable[[], str | None] = lambda: None
+    """Reads the access token; asked again after a start, since the first daemon of a machine makes it."""
     start: Starter | None = None
     """Starts a daemon when none answers; None never does."""
     events: Collection[str] | None = None
@@ -82,7 +83,7 @@ async def watch(wanted: Watch, out: TextIO, notices: TextIO) -> int:
     try:
         async with (
             asyncio.timeout(wanted.timeout_seconds),
-            Follower(wanted.url, events=names, token=wanted.token, start=wanted.start) as follower,
+            Follower(wanted.url, events=names, token=wanted.token(), start=wanted.start) as follower,
             contextlib.aclosing(_events(follower, notices)) as batches,
         ):
             async for batch in batches:
@@ -185,25 +186,25 @@ async def once(wanted: Watch, out: TextIO, now_ms: Callable[[], int]) -> int:
         ClownError: the daemon does not answer and none may be started, or it refused.
     """
     async with asyncio.timeout(wanted.timeout_seconds):
-        snapshot = await _snapshot(wanted)
-    text = codec.encode(snapshot).decode() if wanted.as_json else "\n".join(summary(snapshot, now_ms(), wanted.url))
+        snapshot, url = await _snapshot(wanted)
+    text = codec.encode(snapshot).decode() if wanted.as_json else "\n".join(summary(snapshot, now_ms(), url))
     out.write(f"{text}\n")
     out.flush()
     return EXIT_OK
 
 
-async def _snapshot(wanted: Watch) -> Snapshot:
+async def _snapshot(wanted: Watch) -> tuple[Snapshot, str]:
     from clown_daemon.client.api import DaemonApi  # noqa: PLC0415  # --help starts without it
 
     try:
-        async with DaemonApi(wanted.url, token=wanted.token) as api:
-            return await api.snapshot()
+        async with DaemonApi(wanted.url, token=wanted.token()) as api:
+            return await api.snapshot(), wanted.url
     except UnreachableError as error:
         if wanted.start is None or not error.refused:
             raise
     started = await wanted.start()
-    async with DaemonApi(started.url, token=wanted.token) as api:
-        return await api.snapshot()
+    async with DaemonApi(started.url, token=wanted.token()) as api:
+        return await api.snapshot(), started.url
 
 
 def summary(snapshot: Snapshot, now_ms: int, url: str) -> tuple[str, ...]:
