@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
+from clown_daemon.client.address import DEFAULT_URL, checked_url
 from clown_daemon.client.errors import IncompatibleError, RefusedError, UnreachableError
-from clown_daemon.paths import DEFAULT_PORT
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.problems import Problem
 from clown_daemon.protocol.replies import (
@@ -42,7 +42,6 @@ T = TypeVar("T")
 Query = Mapping[str, str | int | None]
 """Parameters; those that are None are left out."""
 
-DEFAULT_URL = f"http://127.0.0.1:{DEFAULT_PORT}"
 CONNECT_SECONDS = 3.0
 CALL_SECONDS = 10.0
 WORK_SECONDS = 60.0
@@ -234,8 +233,6 @@ class DaemonApi:
             ) from error
         except httpx.TimeoutException as error:
             raise UnreachableError(f"the daemon at {self.url} did not answer within {seconds:g} s") from error
-        except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
-            raise IncompatibleError(f"{self.url} is no address of a daemon", hint=f"use {DEFAULT_URL}") from error
         except httpx.HTTPError as error:
             raise UnreachableError(
                 f"the daemon at {self.url} broke off: {str(error) or type(error).__name__}"
@@ -246,6 +243,7 @@ class DaemonApi:
         if self._client is None:
             import httpx  # noqa: PLC0415  # see the module
 
+            checked_url(self.url)
             self._client = httpx.AsyncClient(
                 trust_env=False,  # proxies of the environment are not for loopback
                 verify=self.url.startswith("https:"),  # reading the certificates takes 40 ms; http needs none

@@ -9,12 +9,13 @@ import asyncio
 import contextlib
 import errno
 from collections.abc import AsyncIterator
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus, InvalidURI
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
 
+from clown_daemon.client.address import stream_url
 from clown_daemon.client.continuity import Resume
 from clown_daemon.client.errors import ClientError, IncompatibleError, RefusedError, StreamLostError, UnreachableError
 from clown_daemon.client.timing import Timing
@@ -239,20 +240,6 @@ async def open_stream(
         raise failure
 
 
-def stream_url(url: str, resume: Resume | None, events: tuple[str, ...] | None, *, passive: bool) -> str:
-    """The address of the stream of the daemon at `url`, with its query."""
-    query: dict[str, str | int] = {"hello": 1}
-    if resume is not None:
-        query.update(since=resume.seq, log=resume.log)
-    if events is not None:
-        query["events"] = ",".join(events)
-    if passive:
-        query["passive"] = 1
-    parts = urlsplit(url)
-    scheme = {"http": "ws", "https": "wss"}.get(parts.scheme, parts.scheme)
-    return urlunsplit((scheme, parts.netloc, parts.path.rstrip("/") + "/ws", urlencode(query), ""))
-
-
 async def _connect(url: str, token: str | None) -> ClientConnection:
     """Open a WebSocket, and say in our words why it could not be."""
     where = urlsplit(url).netloc
@@ -270,8 +257,6 @@ async def _connect(url: str, token: str | None) -> ClientConnection:
         )
     except InvalidStatus as error:
         raise refusal(bytes(error.response.body or b""), error.response.status_code, where) from error
-    except InvalidURI as error:
-        raise IncompatibleError(f"{url} is no address of a daemon", hint="use http://127.0.0.1:8765") from error
     except TimeoutError as error:
         raise UnreachableError(f"{where} did not answer within {OPEN_SECONDS:g} s") from error
     except (InvalidHandshake, InvalidMessage, OSError, EOFError) as error:
