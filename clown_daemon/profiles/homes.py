@@ -10,6 +10,8 @@ import shutil
 from collections.abc import Collection, Mapping
 from pathlib import Path, PurePosixPath
 
+from clown_daemon.profiles.private_file import write_private
+
 logger = logging.getLogger(__name__)
 
 _ASIDE = ".deleted-"
@@ -53,6 +55,23 @@ def write_first_files(home: Path, files: Mapping[str, str]) -> None:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         file.touch(mode=0o600)
         file.write_text(text, "utf-8")
+
+
+def write_fresh_files(home: Path, files: Mapping[str, str]) -> None:
+    """Write files anew that belong to Clown: they follow the profile's model and endpoint.
+
+    Args:
+        home: the profile's folder; a file whose folder is a link out of it is left out.
+        files: texts by path relative to the home.
+
+    Raises:
+        OSError: one cannot be written.
+    """
+    inside = home.resolve()
+    for name, text in files.items():
+        file = home / PurePosixPath(name)
+        if file.parent.resolve().is_relative_to(inside):
+            write_private(file, text.encode())
 
 
 def put_aside(profiles_dir: Path, home: Path) -> Path | None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from clown_daemon.errors import DomainError, StoreUnavailableError
 from clown_daemon.manifests.catalogue import Catalogue
+from clown_daemon.manifests.recipe import Recipe
 from clown_daemon.paths import Paths
 from clown_daemon.processes import groups
 from clown_daemon.processes.child import Command, SpawnError
@@ -150,7 +151,7 @@ class Runner:
         provider = rules.find_provider(self._catalogue, profile.provider_id)
         api_key = await self._key_of(profile)
         environ = rules.launch_environment(agent, provider, profile, api_key, self._environ)
-        files = rules.launch_recipe(agent, provider, profile, api_key).files
+        recipe = rules.launch_recipe(agent, provider, profile, api_key)
         binary = await self._find_binary(profile.agent_id)
         if binary is None:
             raise DomainError(
@@ -159,7 +160,7 @@ class Runner:
                 hint="install it, then look again with POST /api/agents/detect",
             )
         working_dir = Path(request.working_dir or profile.profile_home)
-        await asyncio.to_thread(_make_ready, Path(profile.profile_home), files, working_dir)
+        await asyncio.to_thread(_make_ready, Path(profile.profile_home), recipe, working_dir)
         return Command(
             argv=rules.command_line(agent, provider, profile, binary, request.args),
             environ={**environ, rules.RUN_VARIABLE: run_id},
@@ -250,10 +251,11 @@ class Runner:
         return await self._supervisor.adopt(pid, start, name=f"run {run.run_id} of {run.alias}")
 
 
-def _make_ready(home: Path, files: Mapping[str, str], working_dir: Path) -> None:
+def _make_ready(home: Path, recipe: Recipe, working_dir: Path) -> None:
     try:
         homes.make_home(home)
-        homes.write_first_files(home, files)
+        homes.write_first_files(home, recipe.files)
+        homes.write_fresh_files(home, recipe.fresh_files)
     except OSError as error:
         raise DomainError(
             ProblemCode.SPAWN_FAILED, f"the profile's home {home} cannot be used: {error.strerror}"

@@ -8,13 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from clown_daemon.client.api import DaemonApi
-from clown_daemon.client.sync import Follower
-from clown_tui.state.reducer import reduce
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.states import EventReceived, Message, SnapshotLoaded
+from clown_daemon.client.sync import Follower
 from clown_daemon.protocol.events import Event, subject_of
 from clown_daemon.protocol.resources import (
     Agent,
@@ -27,6 +26,7 @@ from clown_daemon.protocol.resources import (
     UsageImport,
 )
 from clown_tui.state.model import Model
+from clown_tui.state.reducer import reduce
 from tests.integration.conftest import QUICK_AGENT
 from tests.support.real_daemon import RealDaemon, until
 from tests.support.tcp_relay import TcpRelay
@@ -92,8 +92,8 @@ class Follow:
             self.picture[key_of(event.resource)] = event.resource
 
     async def run(self, follower: Follower) -> None:
-        while True:
-            self.take(await follower.next_batch())
+        while batch := await follower.next_batch():
+            self.take(batch)
 
 
 def key_of(resource: object) -> tuple[type, str]:
@@ -206,8 +206,8 @@ async def _agrees(follow: Follow, daemon: RealDaemon, follower: Follower) -> Non
                 return False
             assert follow.picture == parts_of(fresh)
             assert follow.model.seq == fresh.seq
-            assert tuple(follow.model.profiles.values()) == fresh.profiles
-            assert tuple(follow.model.usage.values()) == fresh.usage
+            assert follow.model.profiles == {profile.alias: profile for profile in fresh.profiles}
+            assert follow.model.usage == {usage.profile: usage for usage in fresh.usage}
             return True
 
         await until(same, seconds=30)

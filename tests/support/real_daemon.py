@@ -112,7 +112,9 @@ class RealDaemon:
 
     async def call(self, method: str, path: str, body: object = None, **options: Any) -> httpx.Response:
         """One HTTP call."""
-        async with httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=20) as client:
+        # Loopback speaks no TLS, and loading certificates costs 20 ms a client.
+        client = httpx.AsyncClient(base_url=self.url, trust_env=False, timeout=20, verify=False)  # noqa: S501  # see above
+        async with client:
             if body is not None:
                 options["json"] = body
             return await client.request(method, path, **options)
