@@ -2,7 +2,8 @@
 
 Messages of the daemon are collected as they come and reduced once a flush, at most ten times a second while the
 terminal has the focus and twice a second while it has not; the timer is armed only when something came. One tick a
-second moves clocks and countdowns; it repaints nothing that says the same as before.
+second moves clocks, and five a second the countdown to the next attempt, while there is one; what says the same as
+before is not repainted.
 """
 
 import asyncio
@@ -33,6 +34,7 @@ from clown_tui.state.model import Model, dismiss
 from clown_tui.state.panes import Pane
 from clown_tui.state.reducer import reduce
 from clown_tui.state.selectors.details import detail_lines, resource_json
+from clown_tui.state.selectors.header import header_line
 from clown_tui.terminal import guarded_terminal
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 0.1
 BLURRED_FLUSH_SECONDS = 0.5
+COUNTDOWN_SECONDS = 0.2
+"""How often the header is written anew while it counts down to the next attempt, which is tenths of a second."""
 _MOST_PENDING = 2_000
 """Messages that wait for a flush; more are reduced at once, so that no flush holds the loop for long."""
 
@@ -96,6 +100,7 @@ class ClownApp(App[int]):
         self._feed: Feed | None = None
         self._pending: list[Message] = []
         self._flush_timer: Timer | None = None
+        self._countdown_timer: Timer | None = None
         self._narrowed: tuple[object, ...] = ()
         self._names = resolve_names(settings.events, EVENT_NAMES, any_case=True)
         self.model = Model()
@@ -165,6 +170,18 @@ class ClownApp(App[int]):
                 may_start=self._settings.start,
             )
         )
+        self._count_down(now)
+
+    def _count_down(self, now: Now) -> None:
+        retry_at = self.model.connection.retry_at
+        if self._countdown_timer is None and retry_at is not None and retry_at > now.monotonic:
+            self._countdown_timer = self.set_timer(COUNTDOWN_SECONDS, self._show_countdown, name="countdown")
+
+    def _show_countdown(self) -> None:
+        self._countdown_timer = None
+        now = Now(self._clock.now_ms(), self._clock.monotonic())
+        self.main.show_header(header_line(self.model, now.ms, self.main.view.width, monotonic=now.monotonic))
+        self._count_down(now)
 
     def _narrow(self) -> None:
         """Tell the log what is to be seen, when that changed: matching all its lines anew is work."""

@@ -13,7 +13,7 @@ from clown_tui.state.event_log import EventLog
 from clown_tui.state.filters import parse
 from clown_tui.state.model import Model
 from clown_tui.state.panes import PANES, Pane
-from clown_tui.state.records import filter_rows
+from clown_tui.state.records import filter_lines, filter_rows
 from clown_tui.state.rows import Cell, Column, Line, Row, Tone
 from clown_tui.state.selectors import (
     PROFILE_COLUMNS,
@@ -47,7 +47,7 @@ class _Kind:
 
     columns: tuple[Column, ...]
     sorts: tuple[Sort, ...]
-    rows: Callable[..., tuple[Row, ...]]
+    rows: Callable[..., Sequence[Row]]
 
 
 _KINDS = {
@@ -67,21 +67,17 @@ def picture_of(
     may_start: bool = True,
 ) -> Picture:
     """Answer everything that the main screen shows now."""
-    cost_width, cost_height = sizes[Pane.COST]
     narrowed = bool(view.chip or view.errors_only or view.filters.get(Pane.EVENTS))
     hidden = log.total if narrowed else None
     return Picture(
         header=header_line(model, now.ms, view.width, monotonic=now.monotonic),
-        status=(*_chip(view), *status_line(model, now.ms, view.width - _width(_chip(view)))),
+        status=(*_chip(view), *status_line(model, now.ms, view.width - _width(_chip(view)), may_start=may_start)),
         footer=_footer(view.pane, actions, view.width),
         summary=summary_line(model, now.ms, view.width),
         tabs=tab_titles(model, log.unseen),
         frames={pane: _frame(pane, model, log, view, now) for pane in PANES},
         tables={pane: _table(pane, kind, model, view, now) for pane, kind in _KINDS.items()},
-        texts={
-            Pane.COST: cost_lines(model, now.ms, cost_width, cost_height),
-            Pane.REGISTRY: registry_lines(model, now.ms, sizes[Pane.REGISTRY][0]),
-        },
+        texts={pane: _text(pane, model, view, now, sizes[pane]) for pane in (Pane.COST, Pane.REGISTRY)},
         events=Events(
             columns=EVENT_COLUMNS,
             source=LogRows(log, model.zone, view.times, now.ms),
@@ -100,9 +96,21 @@ def _card(model: Model, *, may_start: bool) -> tuple[Line, ...]:
 def _table(pane: Pane, kind: _Kind, model: Model, view: View, now: Now) -> Table:
     rows = kind.rows(model, now.ms, sort=sort_of(view, pane, kind.sorts))
     wanted = parse(view.filters.get(pane, ""))
-    found = filter_rows(rows, kind.columns, wanted)
+    found = filter_rows(rows, kind.columns, wanted) if wanted else rows
     empty = empty_lines(model, pane, filtered=len(rows) if rows and wanted else None)
     return Table(columns=kind.columns, rows=found, empty=empty)
+
+
+def _text(pane: Pane, model: Model, view: View, now: Now, size: tuple[int, int]) -> tuple[Line, ...]:
+    width, height = size
+    wanted = parse(view.filters.get(pane, ""))
+    if pane is Pane.REGISTRY:
+        lines = registry_lines(model, now.ms, width)
+    else:
+        # A filter looks at all there is, also at what the height leaves out.
+        lines = cost_lines(model, now.ms, width, None if wanted else height)
+    found = filter_lines(lines, wanted)
+    return found or empty_lines(model, pane, filtered=len(lines))
 
 
 def sort_of(view: View, pane: Pane, sorts: Sequence[Sort]) -> Sort:

@@ -20,6 +20,7 @@ from clown_tui.screens.picture import Picture
 from clown_tui.screens.view import TIMES, Order, View
 from clown_tui.state.filters import FilterError, parse
 from clown_tui.state.panes import PANES, Pane
+from clown_tui.state.rows import Line
 from clown_tui.widgets.event_view import EventView
 from clown_tui.widgets.line_bar import LineBar
 from clown_tui.widgets.lines_view import LinesView
@@ -112,6 +113,10 @@ class MainScreen(Screen[None]):
             if isinstance(widget, LinesView):
                 widget.set_lines(lines)
         self._show_events(picture)
+
+    def show_header(self, line: Line) -> None:
+        """Show another first line; nothing else is looked at."""
+        self._bars["header"].set_line(line)
 
     def _show_events(self, picture: Picture) -> None:
         log = picture.events

@@ -75,12 +75,13 @@ def title_segments(
 def row_segments(
     row: Row, columns: Sequence[Column], layout: Layout, width: int, palette: Palette, look: Look
 ) -> list[Segment]:
-    """Write a row into its columns, exactly `width` cells wide."""
+    """Write a row into its columns, exactly `width` cells wide; the last cell of a short row takes all that is left."""
     plain = palette.style(Tone.PLAIN, look)
     segments: list[Segment] = []
     used = 0
     for index, wanted, gap in layout:
-        room = min(wanted, width - used - gap)
+        spans = index == len(row.cells) - 1 and len(row.cells) < len(columns)
+        room = width - used - gap if spans else min(wanted, width - used - gap)
         if room <= 0 or index >= len(row.cells):
             break
         cell = row.cells[index]

@@ -106,3 +106,51 @@ async def test_keys_ask_the_follower() -> None:
         await until(lambda: app.flushes > 0)
         await pilot.press("c", "s", "ctrl+r")
         assert feed.asked == ["retry", "start", "refresh"]
+
+
+async def test_a_filter_narrows_the_panes_of_text_too() -> None:
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=(120, 40)) as pilot:
+        feed.tell(*LIVE)
+        await until(lambda: app.flushes > 0)
+        await pilot.press("3", "/", *"projected", "enter")
+        await pilot.pause()
+        assert "projected" in frame_text(app)
+        assert "TODAY" not in frame_text(app)
+        assert "/ projected" in frame_text(app)
+        await pilot.press("4", "/", *"nowhere", "enter")
+        await pilot.pause()
+        assert "match: Esc clears the filter" in frame_text(app)
+        await pilot.press("escape", "3", "escape")
+        await pilot.pause()
+        assert "TODAY" in frame_text(app)
+        assert "match:" not in frame_text(app)
+
+
+async def test_the_countdown_runs_between_the_ticks() -> None:
+    feed = FakeFeed()
+    clock = ManualClock()
+    app = ClownApp(settings=Settings(), connect=lambda: feed, clock=clock)
+    async with app.run_test(size=(120, 40)):
+        lost = ConnectionChanged(phase=Phase.BACKOFF, at_ms=NOW, url=URL, attempt=3, retry_at=clock.monotonic() + 5)
+        feed.tell(*LIVE, lost)
+        await until(lambda: "retry 4 in 5.0s" in frame_text(app))
+        clock.advance(0.4)
+        shown = app.flushes
+        await until(lambda: "retry 4 in 4.6s" in frame_text(app))
+        assert app.flushes == shown
+
+
+async def test_a_stopped_daemon_is_offered_to_be_started_unless_that_was_forbidden() -> None:
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=(80, 24)):
+        feed.tell(*LIVE, connection(Phase.STOPPED, reason="the daemon stopped (stop)"))
+        await until(lambda: "DAEMON STOPPED" in frame_text(app))
+        assert "(s start · c connect now)" in frame_text(app)
+    forbidden = make(feed, Settings(start=False))
+    async with forbidden.run_test(size=(80, 24)):
+        feed.tell(*LIVE, connection(Phase.STOPPED, reason="the daemon stopped (stop)"))
+        await until(lambda: "DAEMON STOPPED" in frame_text(forbidden))
+        assert "(c connect now)" in frame_text(forbidden)

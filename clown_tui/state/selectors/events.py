@@ -34,12 +34,9 @@ def event_row(entry: Entry, *, zone: tzinfo, times: Times = "local", now_ms: int
     key = str(entry.number)
     match entry:
         case GapEntry():
-            return Row(
-                key,
-                (_rule(), Cell(gap_line(entry.away_seconds, entry.missed), Tone.WARN), Cell(""), Cell(""), Cell("")),
-            )
+            return Row(key, (_rule(), Cell(gap_line(entry.away_seconds, entry.missed), Tone.WARN)))
         case MarkEntry():
-            return Row(key, (_rule(), Cell(clean(entry.label), Tone.ACCENT), Cell(""), Cell(""), Cell("")))
+            return Row(key, (_rule(), Cell(clean(entry.label), Tone.ACCENT)))
         case EventEntry():
             return Row(key, _cells(entry, _time(entry.at_ms, zone, times, now_ms)))
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from clown_daemon.client.states import Phase
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_tui.formatting import ago, cells, clean, clock, count, cut, whole_duration, zone_offset
 from clown_tui.state.model import Model
@@ -108,10 +109,10 @@ def _spread(left: list[Cell], right: list[Cell], width: int) -> Line:
     return (*joined_left, Cell(" " * max(0, width - used)), *joined_right)
 
 
-def status_line(model: Model, now_ms: int, width: int) -> Line:
+def status_line(model: Model, now_ms: int, width: int, *, may_start: bool = True) -> Line:
     """Answer the line under the panes: the newest error until it is dismissed, else why there is no connection."""
     right = "" if model.as_of_ms is None else f"{zone_offset(now_ms, model.zone)} · data {_data_age(model, now_ms)} "
-    left = _status(model, now_ms)
+    left = _status(model, now_ms, may_start=may_start)
     room = width - cells(right) - 1
     if room < 20:
         right, room = "", width - 1
@@ -119,14 +120,17 @@ def status_line(model: Model, now_ms: int, width: int) -> Line:
     return (Cell(" "), Cell(text, left.tone), Cell(" " * (room - cells(text))), Cell(right, Tone.DIM))
 
 
-def _status(model: Model, now_ms: int) -> Cell:
+def _status(model: Model, now_ms: int, *, may_start: bool) -> Cell:
     connection = model.connection
     if model.notice is not None:
         when = ago(model.notice.at_ms, now_ms)
         return Cell(f"▲ {model.notice.text}  ({when} · x dismiss)", Tone.BAD)
     if not model.live and connection.reason:
-        hint = f": {connection.hint}" if connection.hint else ""
-        return Cell(clean(f"{connection.reason}{hint}  (c connect now)"), Tone.WARN)
+        absent = connection.phase in {Phase.STOPPED, Phase.BACKOFF, Phase.DOWN}
+        keys = "s start · c connect now" if may_start and absent else "c connect now"
+        # The keys stand before the hint, which is what a narrow terminal cuts.
+        hint = f"  {connection.hint}" if connection.hint else ""
+        return Cell(clean(f"{connection.reason}  ({keys}){hint}"), Tone.WARN)
     found = alarms(model)
     if found:
         more = f"  (+{len(found) - 1} more)" if len(found) > 1 else ""

@@ -1,7 +1,8 @@
 """Rows of the Profiles pane: one per profile, and one for usage that belongs to none."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from clown_daemon.protocol.resources import UNATTRIBUTED, Profile, ProfileUsage, Run
 from clown_daemon.protocol.timestamps import epoch_ms
@@ -101,58 +102,73 @@ def short_model(name: str | None) -> str:
     return text.removeprefix("claude-") or "-"
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """What a row is made of and sorted by."""
+_SortKey = Callable[[Model, Profile, int], tuple[int, int, str]]
 
-    key: str
-    name: str
-    agent: str
-    model: str
-    words: RunWords
-    state: str
-    up: str
-    tokens: tuple[int, ...]
-    amount: Amount
-
-
-_SORT_KEYS: dict[str, Callable[[_Facts], tuple[int, int, str]]] = {
-    "NAME": lambda entry: (0, 0, entry.name.casefold()),
-    "AGENT": lambda entry: (0, 0, entry.agent.casefold()),
-    "MODEL": lambda entry: (0, 0, entry.model.casefold()),
-    "STATE": lambda entry: (_ORDER.get(entry.state, 2 if entry.words.tone is Tone.BAD else 9), 0, ""),
-    "TOK/5m": lambda entry: (sum(entry.tokens), 0, ""),
-    "COST": lambda entry: (entry.amount.nanos, entry.amount.missing, ""),
+_SORT_KEYS: dict[str, _SortKey] = {
+    "NAME": lambda _model, profile, _now_ms: (0, 0, profile.alias.casefold()),
+    "AGENT": lambda model, profile, _now_ms: (0, 0, _agent_name(model, profile).casefold()),
+    "MODEL": lambda model, profile, _now_ms: (0, 0, _model_name(model, profile).casefold()),
+    "STATE": lambda _model, profile, _now_ms: (_state_rank(profile), 0, ""),
+    "TOK/5m": lambda model, profile, now_ms: (sum(_tokens(model.usage.get(profile.alias), now_ms)), 0, ""),
+    "COST": lambda model, profile, now_ms: _cost_rank(_amount(model, model.usage.get(profile.alias), now_ms)),
 }
 
 
-def profile_rows(model: Model, now_ms: int, *, sort: Sort = PROFILE_SORTS[0]) -> tuple[Row, ...]:
+def _state_rank(profile: Profile) -> int:
+    state = profile.run.state if profile.run else ""
+    return _ORDER.get(state, 2 if run_words(profile.run).tone is Tone.BAD else 9)
+
+
+def _cost_rank(amount: Amount) -> tuple[int, int, str]:
+    return amount.nanos, amount.missing, ""
+
+
+class ProfileRows(Sequence[Row]):
+    """Rows that are made when they are looked at: a tick of the clock then costs what is on the screen, not all."""
+
+    def __init__(self, model: Model, now_ms: int, sort: Sort) -> None:
+        self._model = model
+        self._now_ms = now_ms
+        ordered = [model.profiles[alias] for alias in sorted(model.profiles)]
+        key = _SORT_KEYS.get(sort.column, _SORT_KEYS["NAME"])
+        ordered.sort(key=lambda profile: key(model, profile, now_ms), reverse=sort.descending)
+        self._ordered = ordered
+        self._stray = None if UNATTRIBUTED in model.profiles else model.usage.get(UNATTRIBUTED)
+
+    def __len__(self) -> int:
+        return len(self._ordered) + (self._stray is not None)
+
+    @overload
+    def __getitem__(self, index: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Row, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Row | tuple[Row, ...]:
+        if isinstance(index, slice):
+            return tuple(self._make(place) for place in range(len(self))[index])
+        return self._make(range(len(self))[index])
+
+    def _make(self, place: int) -> Row:
+        if place < len(self._ordered):
+            return _profile_row(self._model, self._ordered[place], self._now_ms)
+        assert self._stray is not None  # else the place would be out of range
+        return _stray_row(self._model, self._stray, self._now_ms)
+
+
+def profile_rows(model: Model, now_ms: int, *, sort: Sort = PROFILE_SORTS[0]) -> Sequence[Row]:
     """Answer one row per profile in the given order, and last the usage that belongs to none, if there is any."""
-    facts = [_profile_facts(model, profile, now_ms) for profile in model.profiles.values()]
-    facts.sort(key=lambda entry: entry.key)
-    facts.sort(key=_SORT_KEYS.get(sort.column, _SORT_KEYS["NAME"]), reverse=sort.descending)
-    rows = [_row(entry) for entry in facts]
-    stray = model.usage.get(UNATTRIBUTED)
-    if stray is not None and UNATTRIBUTED not in model.profiles:
-        rows.append(_stray_row(model, stray, now_ms))
-    return tuple(rows)
+    return ProfileRows(model, now_ms, sort)
 
 
-def _profile_facts(model: Model, profile: Profile, now_ms: int) -> _Facts:
-    usage = model.usage.get(profile.alias)
+def _agent_name(model: Model, profile: Profile) -> str:
     agent = model.agents.get(profile.agent_id)
-    words = run_words(profile.run)
-    return _Facts(
-        key=profile.alias,
-        name=clean(profile.alias),
-        agent=clean(agent.name if agent else profile.agent_id),
-        model=short_model(profile.model or (agent.default_model if agent else None)),
-        words=words,
-        state=profile.run.state if profile.run else "",
-        up=uptime(profile.run, now_ms),
-        tokens=_tokens(usage, now_ms),
-        amount=_amount(model, usage, now_ms),
-    )
+    return clean(agent.name if agent else profile.agent_id)
+
+
+def _model_name(model: Model, profile: Profile) -> str:
+    agent = model.agents.get(profile.agent_id)
+    return short_model(profile.model or (agent.default_model if agent else None))
 
 
 def _tokens(usage: ProfileUsage | None, now_ms: int) -> tuple[int, ...]:
@@ -166,19 +182,21 @@ def _amount(model: Model, usage: ProfileUsage | None, now_ms: int) -> Amount:
     return amount_of(period.cost, period.unpriced_responses)
 
 
-def _row(entry: _Facts) -> Row:
-    quiet = Tone.DIM if entry.words.tone is Tone.DIM else Tone.PLAIN
+def _profile_row(model: Model, profile: Profile, now_ms: int) -> Row:
+    words = run_words(profile.run)
+    named = _model_name(model, profile)
+    usage = model.usage.get(profile.alias)
     return Row(
-        entry.key,
+        profile.alias,
         (
-            Cell(entry.words.glyph, entry.words.tone),
-            Cell(entry.name, Tone.STRONG if entry.words.tone is Tone.GOOD else Tone.PLAIN),
-            Cell(entry.agent),
-            Cell(entry.model, Tone.DIM if entry.model == "-" else Tone.PLAIN),
-            Cell(entry.words.word, entry.words.tone),
-            Cell(entry.up, quiet),
-            _spark(entry.tokens),
-            money_cell(entry.amount),
+            Cell(words.glyph, words.tone),
+            Cell(clean(profile.alias), Tone.STRONG if words.tone is Tone.GOOD else Tone.PLAIN),
+            Cell(_agent_name(model, profile)),
+            Cell(named, Tone.DIM if named == "-" else Tone.PLAIN),
+            Cell(words.word, words.tone),
+            Cell(uptime(profile.run, now_ms), Tone.DIM if words.tone is Tone.DIM else Tone.PLAIN),
+            _spark(_tokens(usage, now_ms)),
+            money_cell(_amount(model, usage, now_ms)),
         ),
     )
 

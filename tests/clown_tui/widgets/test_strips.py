@@ -1,6 +1,6 @@
-from clown_tui.state.rows import Cell, Column, Tone
+from clown_tui.state.rows import Cell, Column, Row, Tone
 from clown_tui.widgets.palette import Look, palette_of
-from clown_tui.widgets.strips import fit, frame_segments, lay_out, line_segments, width_of
+from clown_tui.widgets.strips import fit, frame_segments, lay_out, line_segments, row_segments, width_of
 
 PALETTE = palette_of(
     {
@@ -52,3 +52,10 @@ def test_ansi_themes_use_the_colours_of_the_terminal() -> None:
     assert style.dim
     assert style.color is not None
     assert style.color.number == 1
+
+
+def test_the_last_cell_of_a_short_row_takes_all_that_is_left() -> None:
+    columns = (Column("A", 3), Column("B", 4), Column("C", 5, stretch=True))
+    row = Row("gap", (Cell("---"), Cell("one long sentence")))
+    segments = row_segments(row, columns, lay_out(columns, 24), 24, PALETTE, Look.NORMAL)
+    assert "".join(segment.text for segment in segments) == "---  one long sentence  "
