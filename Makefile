@@ -18,7 +18,7 @@ run: setup
 	@$(BIN)/clown-tui
 
 test: setup
-	$(BIN)/python -m pytest --numprocesses auto --cov --cov-report= $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --cov --cov-report= $(ARGS)
 	@$(BIN)/python -m coverage report --fail-under 85 --format total >/dev/null || { $(BIN)/python -m coverage report; exit 1; }
 
 check: setup
