@@ -24,6 +24,7 @@ from clown_daemon.protocol.names import resolve_names
 from clown_tui.keys import ACTIONS, Action, rebind
 from clown_tui.messages import RowChosen, ViewChanged
 from clown_tui.screens.compose import Now, picture_of
+from clown_tui.screens.cost_text import CostText
 from clown_tui.screens.main import MainScreen
 from clown_tui.screens.narrow import accepts_of
 from clown_tui.screens.text import TextScreen
@@ -101,6 +102,7 @@ class ClownApp(App[int]):
         self._pending: list[Message] = []
         self._flush_timer: Timer | None = None
         self._countdown_timer: Timer | None = None
+        self._cost = CostText()
         self._narrowed: tuple[object, ...] = ()
         self._names = resolve_names(settings.events, EVENT_NAMES, any_case=True)
         self.model = Model()
@@ -168,6 +170,7 @@ class ClownApp(App[int]):
                 sizes=self.main.sizes(),
                 actions=self.main.actions,
                 may_start=self._settings.start,
+                cost=self._cost.lines,
             )
         )
         self._count_down(now)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from clown_daemon.client.states import Phase
-from clown_tui.formatting import clean
+from clown_tui.formatting import clean, plural
 from clown_tui.keys import Action, footer_of
 from clown_tui.screens.log_rows import LogRows
 from clown_tui.screens.picture import Events, Frame, Picture, Table
@@ -31,6 +31,9 @@ from clown_tui.state.selectors.events import EVENT_COLUMNS
 from clown_tui.state.selectors.header import header_line, status_line, summary_line, tab_titles
 from clown_tui.state.selectors.titles import empty_lines, pane_summary, pane_title
 from clown_tui.widgets.strips import width_of
+
+CostLines = Callable[[Model, int, int, int | None], tuple[Line, ...]]
+"""Model, epoch milliseconds, columns and lines in; the lines of the Cost pane out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +68,20 @@ def picture_of(
     sizes: Mapping[Pane, tuple[int, int]],
     actions: Sequence[Action],
     may_start: bool = True,
+    cost: CostLines = cost_lines,
 ) -> Picture:
-    """Answer everything that the main screen shows now."""
-    narrowed = bool(view.chip or view.errors_only or view.filters.get(Pane.EVENTS))
-    hidden = log.total if narrowed else None
+    """Answer everything that the main screen shows now.
+
+    Args:
+        model: what the daemon said.
+        log: the events.
+        view: what a person chose to see.
+        now: the time that is shown.
+        sizes: columns and lines of every pane's body.
+        actions: the keys, for the footer.
+        may_start: whether starting a daemon is offered.
+        cost: makes the Cost pane's lines; one that remembers them saves adding up.
+    """
     return Picture(
         header=header_line(model, now.ms, view.width, monotonic=now.monotonic),
         status=(*_chip(view), *status_line(model, now.ms, view.width - _width(_chip(view)), may_start=may_start)),
@@ -77,11 +90,11 @@ def picture_of(
         tabs=tab_titles(model, log.unseen),
         frames={pane: _frame(pane, model, log, view, now) for pane in PANES},
         tables={pane: _table(pane, kind, model, view, now) for pane, kind in _KINDS.items()},
-        texts={pane: _text(pane, model, view, now, sizes[pane]) for pane in (Pane.COST, Pane.REGISTRY)},
+        texts={pane: _text(pane, model, view, now, sizes[pane], cost) for pane in (Pane.COST, Pane.REGISTRY)},
         events=Events(
             columns=EVENT_COLUMNS,
             source=LogRows(log, model.zone, view.times, now.ms),
-            empty=empty_lines(model, Pane.EVENTS, filtered=hidden),
+            empty=_no_events(model, log, view),
         ),
         card=_card(model, may_start=may_start),
     )
@@ -101,14 +114,22 @@ def _table(pane: Pane, kind: _Kind, model: Model, view: View, now: Now) -> Table
     return Table(columns=kind.columns, rows=found, empty=empty)
 
 
-def _text(pane: Pane, model: Model, view: View, now: Now, size: tuple[int, int]) -> tuple[Line, ...]:
+def _no_events(model: Model, log: EventLog, view: View) -> tuple[Line, ...]:
+    if log.held and log.unseen:
+        key = "space" if view.frozen else "F"
+        return ((Cell(f"{plural(log.unseen, 'unseen event')}: "), Cell(key, Tone.ACCENT), Cell(" shows what came")),)
+    narrowed = view.chip or view.errors_only or view.filters.get(Pane.EVENTS)
+    return empty_lines(model, Pane.EVENTS, filtered=log.total if narrowed else None)
+
+
+def _text(pane: Pane, model: Model, view: View, now: Now, size: tuple[int, int], cost: CostLines) -> tuple[Line, ...]:
     width, height = size
     wanted = parse(view.filters.get(pane, ""))
     if pane is Pane.REGISTRY:
         lines = registry_lines(model, now.ms, width)
     else:
         # A filter looks at all there is, also at what the height leaves out.
-        lines = cost_lines(model, now.ms, width, None if wanted else height)
+        lines = cost(model, now.ms, width, None if wanted else height)
     found = filter_lines(lines, wanted)
     return found or empty_lines(model, pane, filtered=len(lines))
 

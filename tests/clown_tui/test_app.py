@@ -154,3 +154,16 @@ async def test_a_stopped_daemon_is_offered_to_be_started_unless_that_was_forbidd
         feed.tell(*LIVE, connection(Phase.STOPPED, reason="the daemon stopped (stop)"))
         await until(lambda: "DAEMON STOPPED" in frame_text(forbidden))
         assert "(c connect now)" in frame_text(forbidden)
+
+
+async def test_a_log_that_is_frozen_while_empty_says_what_it_holds_back() -> None:
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=(120, 40)) as pilot:
+        feed.tell(*STATES["empty"])
+        await until(lambda: app.flushes > 0)
+        await pilot.press("space")
+        feed.tell(created("lab", 2))
+        await until(lambda: "1 unseen event: space shows what came" in frame_text(app))
+        await pilot.press("space")
+        await until(lambda: "ProfileCreated" in frame_text(app))
