@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test check bench screenshots clean
+.PHONY: setup run test check bench screenshots docs clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,9 @@ bench: setup
 
 screenshots: setup
 	$(BIN)/python -m screenshots
+
+docs: setup
+	$(BIN)/python -m clown_daemon.protocol.reference docs/protocol.md tests/golden
 
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info

@@ -57,6 +57,7 @@ class Parts:
     facts: DaemonFacts
     agents: AgentService
     profiles: ProfileService
+    supervisor: Supervisor
     usage: UsageService
 
 
@@ -138,11 +139,12 @@ async def _build(
     async def count_profiles() -> int:
         return len(await database.read(read_profiles))
 
+    supervisor = Supervisor(stop_grace_seconds=config.stop_grace_secs)
     profiles = ProfileService(
         catalogue=catalogue,
         database=database,
         secrets=open_secret_store(paths, environ),
-        supervisor=Supervisor(stop_grace_seconds=config.stop_grace_secs),
+        supervisor=supervisor,
         paths=paths,
         environ=environ,
         clock=clock,
@@ -155,6 +157,7 @@ async def _build(
         facts=DaemonFacts(pid=os.getpid(), clock=clock, database=database, count_profiles=count_profiles),
         agents=AgentService(catalogue=catalogue, database=database, environ=environ, clock=clock),
         profiles=profiles,
+        supervisor=supervisor,
         usage=UsageService(database=database, clock=clock, environ=environ, paths=paths, profiles=claude_folders),
     )
 
@@ -188,7 +191,7 @@ async def _live(parts: Parts, paths: Paths, config: Config, clock: Clock, port: 
     ready({"url": url, "pid": os.getpid(), "version": facts.version, "state_dir": str(paths.state_dir)})
     logger.info("listening on %s, log %s", url, parts.database.log)
     health = _Health(parts)
-    async with asyncio.TaskGroup() as tasks, _signals(facts):
+    async with asyncio.TaskGroup() as tasks, _signals(parts):
         background = [
             tasks.create_task(health.keep("agent detection", parts.agents.watch), name="agents.watch"),
             tasks.create_task(health.keep("usage following", parts.usage.follow), name="usage.follow"),
@@ -245,19 +248,19 @@ async def _stop_when_idle(parts: Parts, timeout_seconds: float) -> None:
 
 
 @contextlib.asynccontextmanager
-async def _signals(facts: DaemonFacts) -> AsyncIterator[None]:
-    """The first TERM, INT or HUP asks for a clean stop; a second one kills what is still there."""
+async def _signals(parts: Parts) -> AsyncIterator[None]:
+    """The first TERM, INT or HUP asks for a clean stop; a second one gives runs no more time to end by themselves."""
     loop = asyncio.get_running_loop()
     asked = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
-    def on_signal(number: signal.Signals) -> None:
-        if facts.shutdown_requested.is_set():
+    def on_signal() -> None:
+        if parts.facts.shutdown_requested.is_set():
             logger.warning("second signal: stopping without grace")
-            os._exit(128 + number)
-        facts.request_shutdown("signal")
+            parts.supervisor.skip_grace()
+        parts.facts.request_shutdown("signal")
 
     for number in asked:
-        loop.add_signal_handler(number, on_signal, number)
+        loop.add_signal_handler(number, on_signal)
     try:
         yield
     finally:

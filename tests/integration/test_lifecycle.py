@@ -193,3 +193,23 @@ async def test_a_stopped_daemon_takes_its_runs_along(tmp_path: Path) -> None:
     assert await daemon.stop() == 0
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
+
+
+async def test_a_second_signal_gives_a_stubborn_run_no_more_time(tmp_path: Path) -> None:
+    daemon = RealDaemon(tmp_path, CLOWN_STOP_GRACE_SECS="600")
+    script = "#!/bin/sh\n[ \"$1\" = --version ] && { echo 1.0.0; exit; }\ntrap '' TERM\nwhile :; do sleep 1; done\n"
+    daemon.add_agent("stubborn", script)
+    await daemon.start()
+
+    async def started() -> bool:
+        await daemon.call("POST", "/api/profiles", {"alias": "w", "agent_id": "stubborn", "provider_id": "anthropic"})
+        return (await daemon.call("POST", "/api/profiles/w/run", {"args": []})).status_code in {202, 409}
+
+    await until(started)
+    process = daemon.process
+    assert process is not None
+    process.terminate()
+    log = tmp_path / "clown" / "logs" / "daemon.log"
+    await until(lambda: "stopping: signal" in log.read_text())
+    process.terminate()
+    assert await daemon.stop() == 0
