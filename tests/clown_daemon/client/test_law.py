@@ -10,7 +10,7 @@ from clown_daemon.client.states import Phase
 from clown_daemon.client.sync import Follower
 from clown_daemon.client.timing import Timing
 from tests.support.following import Told, deleted, started
-from tests.support.scripted_daemon import ScriptedDaemon, empty_snapshot, picture_of, scripted_daemon
+from tests.support.scripted_daemon import AT_MS, ScriptedDaemon, empty_snapshot, picture_of, scripted_daemon
 
 WHAT = (
     *("put", "put", "put", "remove", "wait", "wait"),
@@ -21,18 +21,28 @@ FIRST = 7
 STEP = st.tuples(st.sampled_from(WHAT), st.sampled_from("abc"), st.integers(0, 9))
 
 
-async def soon(_: asyncio.Event, __: float) -> None:
-    await asyncio.sleep(0.001)
+class Hurry:
+    """Waits between attempts pass at once."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    async def rest(self, _: asyncio.Event, seconds: float) -> None:
+        self.now += seconds
+        await asyncio.sleep(0.001)
+
+    def timing(self) -> Timing:
+        return Timing(monotonic=lambda: self.now, wall_ms=lambda: AT_MS + round(self.now * 1000), rest=self.rest)
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(steps=st.lists(STEP, min_size=10, max_size=60))
 def test_the_picture_equals_a_fresh_snapshot_and_no_event_is_told_twice(steps: list[tuple[str, str, int]]) -> None:
     asyncio.run(_play(steps))
 
 
 async def _play(steps: list[tuple[str, str, int]]) -> None:
-    timing = Timing(rest=soon)
+    timing = Hurry().timing()
     async with scripted_daemon(empty_snapshot(seq=FIRST)) as daemon, Follower(daemon.url, timing=timing) as follower:
         told = Told(follower)
         await told.phase(Phase.LIVE)
