@@ -89,6 +89,7 @@ class Follower:
         self._reread_at_ms: float | None = None
         self._live_since: float | None = None
         self._away_since: float | None = None
+        self._missed: int | None = 0
         self._garbled = False
         self._farewell: str | None = None
         self._why_down: ClownError | None = None
@@ -200,19 +201,21 @@ class Follower:
         self._garbled = False
         self._tell(Phase.SYNCING)
         missed = self._continuity.greeted(stream.hello)
-        if self._away_since is not None:
-            self._add(
-                GapFound(
-                    away_seconds=self._timing.monotonic() - self._away_since,
-                    missed=missed,
-                    at_ms=self._timing.wall_ms(),
-                )
-            )
-            # Told once, even if what follows fails: what is missed from now on is counted from now on.
-            self._away_since = None
-        await self._load()
+        self._missed = None if missed is None or self._missed is None else self._missed + missed
+        snapshot = await self._read()
+        self._tell_return()
+        self._swap(snapshot)
         self._live_since = self._timing.monotonic()
         self._tell(Phase.LIVE)
+
+    def _tell_return(self) -> None:
+        """Say how long nothing could be seen, and how much was missed, over all attempts since."""
+        if self._away_since is not None:
+            now = self._timing.monotonic()
+            gap = GapFound(away_seconds=now - self._away_since, missed=self._missed, at_ms=self._timing.wall_ms())
+            self._add(gap)
+        self._away_since = None
+        self._missed = 0
 
     async def _load(self) -> None:
         """Read the snapshot and swap it in."""

@@ -271,6 +271,26 @@ async def test_an_expired_resume_says_how_many_events_are_gone(daemon: ScriptedD
         assert told.picture == picture_of(daemon.snapshot())
 
 
+async def test_what_was_missed_is_told_once_however_many_attempts_it_took(daemon: ScriptedDaemon) -> None:
+    async with Follower(daemon.url) as follower:
+        told = Told(follower)
+        await told.phase(Phase.LIVE)
+        await daemon.stop(None)
+        for number in range(7):
+            daemon.emit(*started("a", number))
+        daemon.floor = 107
+        daemon.answering.clear()
+        await daemon.start()
+        await until(lambda: daemon.snapshots == 2)
+        await daemon.stop(None)
+        daemon.emit(*started("b"))
+        daemon.answering.set()
+        await daemon.start()
+        await told.event(108)
+        assert [gap.missed for gap in told.gaps] == [7]
+        assert told.numbers == [108]
+
+
 async def test_a_clean_end_is_told_and_the_restart_is_found(daemon: ScriptedDaemon) -> None:
     async with Follower(daemon.url) as follower:
         told = Told(follower)
