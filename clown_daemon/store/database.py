@@ -142,15 +142,19 @@ async def open_database(
 
 
 def _open(path: Path, clock: Clock, announce: Callable[[Sequence[EncodedEvent]], None]) -> Database:
-    try:
-        writer = _connect(path)
-        _migrate(writer)
-        reader = _connect(path)
-        reader.execute("PRAGMA query_only = ON")
-    except sqlite3.DatabaseError as error:
-        raise StartError(
-            f"the database {path} cannot be opened: {error}", hint="check the folder's permissions and free space"
-        ) from error
+    with contextlib.ExitStack() as opened:
+        try:
+            writer = opened.enter_context(contextlib.closing(_connect(path)))
+            _prepare(writer, path)
+            _migrate(writer)
+            reader = opened.enter_context(contextlib.closing(_connect(path)))
+            _prepare(reader, path)
+            reader.execute("PRAGMA query_only = ON")
+        except sqlite3.DatabaseError as error:
+            raise StartError(
+                f"the database {path} cannot be opened: {error}", hint="check the folder's permissions and free space"
+            ) from error
+        opened.pop_all()  # the workers close them from here on
     return Database(path, clock, announce, writer, reader)
 
 
@@ -158,12 +162,15 @@ def _connect(path: Path) -> sqlite3.Connection:
     # The connection is made on one thread and used on one other; never on two at once.
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
     connection.row_factory = sqlite3.Row
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     # FULL: with NORMAL a power loss could take back an event that a client has seen, and use its number again.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     path.chmod(0o600)
-    return connection
 
 
 def _migrate(connection: sqlite3.Connection) -> None:

@@ -1,6 +1,7 @@
 """An import in a process that is killed with SIGKILL, again and again, ends with every response exactly once."""
 
 import asyncio
+import contextlib
 import signal
 import sqlite3
 import subprocess
@@ -33,7 +34,7 @@ TOLD = "SELECT sum(json_extract(CAST(body AS TEXT), '$.data.responses')) FROM ev
 
 def _kept(path: Path) -> int:
     try:
-        with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as connection:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             return int(connection.execute("SELECT count(*) FROM usage_records").fetchone()[0])
     except sqlite3.OperationalError:
         return 0
