@@ -109,8 +109,9 @@ async def find_daemon(paths: Paths) -> StartedDaemon | None:
     if told is None:
         return None
     url = f"http://127.0.0.1:{told.port}"
+    token = await asyncio.to_thread(read_token, paths)
     try:
-        async with asyncio.timeout(FIND_SECONDS), DaemonApi(url, token=read_token(paths)) as api:
+        async with asyncio.timeout(FIND_SECONDS), DaemonApi(url, token=token) as api:
             status = await api.daemon_status()
     except (ClientError, TimeoutError):
         return None
