@@ -6,7 +6,6 @@ cleared. After every reconnect the stream goes on where it was, so an event log 
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Awaitable, Callable, Collection
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
@@ -14,26 +13,24 @@ from typing import TYPE_CHECKING, Protocol, Self
 from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.backoff import Backoff, Failure
 from clown_daemon.client.continuity import Continuity
-from clown_daemon.client.errors import IncompatibleError, RefusedError, StreamLostError, UnreachableError
+from clown_daemon.client.errors import StreamLostError
+from clown_daemon.client.losses import failure_of, for_good, nothing_listens
+from clown_daemon.client.outbox import Outbox
 from clown_daemon.client.states import ConnectionChanged, EventReceived, GapFound, Message, Phase, SnapshotLoaded
 from clown_daemon.client.timing import Timing
 from clown_daemon.errors import ClownError
 from clown_daemon.protocol.events import DaemonShuttingDown, DaemonStarted, Event, UnknownEvent
 from clown_daemon.protocol.resources import Snapshot
-from clown_daemon.protocol.stream import CloseCode, ControlFrame, Heartbeat
+from clown_daemon.protocol.stream import ControlFrame, Heartbeat
 
 if TYPE_CHECKING:
     from clown_daemon.client.stream import EventStream, Frame
 
-BACKLOG_MESSAGES = 20_000
-"""Messages that wait to be read; above it the stream is left alone, TCP slows the daemon, and it parks this client."""
 SLICE_SECONDS = 1.0
 """Waits are cut in slices, to notice that the machine slept."""
 JUMP_SECONDS = 30.0
 REREAD_SECONDS = 60.0
 """The least time between two snapshots that are read because the last one expired."""
-FOR_GOOD = frozenset({400, 401, 403, 404, 405, 426})
-"""Statuses that the same request will meet again."""
 
 
 class Started(Protocol):
@@ -93,12 +90,9 @@ class Follower:
         self._garbled = False
         self._farewell: str | None = None
         self._why_down: ClownError | None = None
-        self._outbox: deque[Message] = deque()
-        self._filled = asyncio.Event()
-        self._taken = asyncio.Event()
+        self._outbox = Outbox()
         self._tasks = asyncio.TaskGroup()
         self._following: asyncio.Task[None] | None = None
-        self._closed = False
 
     # -- for its user --
 
@@ -110,8 +104,7 @@ class Follower:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._closed = True
-        self._filled.set()
+        self._outbox.close()
         if self._following is not None:
             self._following.cancel()
         try:
@@ -125,24 +118,14 @@ class Follower:
         return self
 
     async def __anext__(self) -> Message:
-        await self._filled.wait()
-        if self._closed:
+        message = await self._outbox.take()
+        if message is None:
             raise StopAsyncIteration
-        message = self._outbox.popleft()
-        if not self._outbox:
-            self._filled.clear()
-        self._taken.set()
         return message
 
     async def next_batch(self) -> list[Message]:
         """Wait for something to happen and answer everything that is there, oldest first; empty once it is closed."""
-        await self._filled.wait()
-        batch = list(self._outbox)
-        self._outbox.clear()
-        if not self._closed:
-            self._filled.clear()
-        self._taken.set()
-        return batch
+        return await self._outbox.take_all()
 
     def retry_now(self) -> None:
         """Try to connect at once, also after FATAL; a connection that stands is kept unless it is silent."""
@@ -213,7 +196,7 @@ class Follower:
         if self._away_since is not None:
             now = self._timing.monotonic()
             gap = GapFound(away_seconds=now - self._away_since, missed=self._missed, at_ms=self._timing.wall_ms())
-            self._add(gap)
+            self._outbox.add(gap)
         self._away_since = None
         self._missed = 0
 
@@ -233,7 +216,7 @@ class Follower:
         self._continuity.load(snapshot.seq)
         now_ms = self._timing.wall_ms()
         self._reread_at_ms = max(snapshot.valid_until_ms, now_ms + REREAD_SECONDS * 1000)
-        self._add(SnapshotLoaded(snapshot=snapshot, at_ms=now_ms))
+        self._outbox.add(SnapshotLoaded(snapshot=snapshot, at_ms=now_ms))
 
     async def _tell_events(self, stream: "EventStream") -> None:
         while True:
@@ -245,7 +228,7 @@ class Follower:
                 self._tell(Phase.LIVE)
             if self._refresh_wanted or self._expired():
                 await self._load()
-            await self._until_read()
+            await self._outbox.until_room()
 
     def _expired(self) -> bool:
         return self._reread_at_ms is not None and self._timing.wall_ms() >= self._reread_at_ms
@@ -264,7 +247,7 @@ class Follower:
                 await self._mend(skipped)
             replayed = self._continuity.advance(frame.seq)
             self._heed(frame)
-            self._add(EventReceived(event=frame, at_ms=at_ms, replayed=replayed))
+            self._outbox.add(EventReceived(event=frame, at_ms=at_ms, replayed=replayed))
 
     async def _bookmark(self, seq: int) -> None:
         """Take the daemon's word that everything up to `seq` was sent."""
@@ -280,7 +263,7 @@ class Follower:
         self._tell(Phase.SYNCING)
         # Told only now: should reading fail, the next connection resumes before the gap and may fill it.
         snapshot = await self._read()
-        self._add(GapFound(away_seconds=0.0, missed=missed, at_ms=self._timing.wall_ms()))
+        self._outbox.add(GapFound(away_seconds=0.0, missed=missed, at_ms=self._timing.wall_ms()))
         self._swap(snapshot)
         self._tell(Phase.LIVE)
 
@@ -295,7 +278,7 @@ class Follower:
 
     async def _started_one(self, error: ClownError) -> bool:
         """Start a daemon if nothing listens and that is wanted; answer whether to connect at once."""
-        if self._start is None or not self._may_start or not _nothing_listens(error):
+        if self._start is None or not self._may_start or not nothing_listens(error):
             return False
         self._may_start = False
         self._tell(Phase.STARTING)
@@ -316,7 +299,7 @@ class Follower:
         if live_seconds is not None and self._away_since is None:
             self._away_since = now
         self._live_since = None
-        if _for_good(error):
+        if for_good(error):
             self._tell(Phase.FATAL, reason=str(error), hint=error.hint)
             self._nudged.clear()
             await self._nudged.wait()
@@ -325,18 +308,18 @@ class Follower:
             self._garbled = error.garbled
             if error.at_once:
                 return
-        wait = self._backoff.failed(_failure(error), now=now, live_seconds=live_seconds)
+        wait = self._backoff.failed(failure_of(error), now=now, live_seconds=live_seconds)
         phase, shown = self._shown(error)
         self._tell(phase, reason=str(shown), hint=shown.hint, retry_at=now + wait)
         await self._rest(wait)
 
     def _shown(self, error: ClownError) -> tuple[Phase, ClownError]:
         """Which phase a failure is, and the words that explain it best."""
-        if _failure(error) is Failure.SAID_GOODBYE and self._farewell is None:
+        if failure_of(error) is Failure.SAID_GOODBYE and self._farewell is None:
             self._farewell = str(error)
         if self._farewell is not None:
             return Phase.STOPPED, ClownError(self._farewell, hint="start it: clown-daemon start")
-        if _nothing_listens(error):
+        if nothing_listens(error):
             return Phase.DOWN, self._why_down or error
         return Phase.BACKOFF, error
 
@@ -361,7 +344,7 @@ class Follower:
         if phase is self.phase and phase in {Phase.LIVE, Phase.STALE}:
             return
         self.phase = phase
-        self._add(
+        self._outbox.add(
             ConnectionChanged(
                 phase=phase,
                 at_ms=self._timing.wall_ms(),
@@ -372,38 +355,3 @@ class Follower:
                 attempt=self._backoff.failures,
             )
         )
-
-    def _add(self, message: Message) -> None:
-        self._outbox.append(message)
-        if not self._filled.is_set():
-            self._filled.set()
-
-    async def _until_read(self) -> None:
-        while len(self._outbox) >= BACKLOG_MESSAGES:
-            self._taken.clear()
-            await self._taken.wait()
-
-
-def _nothing_listens(error: ClownError) -> bool:
-    return isinstance(error, UnreachableError) and error.refused
-
-
-def _for_good(error: ClownError) -> bool:
-    """Whether the same attempt would fail again."""
-    match error:
-        case IncompatibleError():
-            return True
-        case RefusedError(status=status):
-            return status in FOR_GOOD
-        case StreamLostError(code=int(code)):
-            return CloseCode.INCOMPATIBLE <= code < 5000
-        case _:
-            return False
-
-
-def _failure(error: ClownError) -> Failure:
-    if _nothing_listens(error):
-        return Failure.NOTHING_LISTENS
-    if isinstance(error, StreamLostError) and error.code == CloseCode.SHUTDOWN:
-        return Failure.SAID_GOODBYE
-    return Failure.FELL_SILENT

@@ -573,7 +573,7 @@ async def test_the_token_is_sent_and_never_shown(daemon: ScriptedDaemon) -> None
 async def test_who_reads_nothing_slows_the_daemon_and_loses_nothing(
     daemon: ScriptedDaemon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clown_daemon.client.sync.BACKLOG_MESSAGES", 100)
+    monkeypatch.setattr("clown_daemon.client.outbox.BACKLOG_MESSAGES", 100)
     monkeypatch.setattr("clown_daemon.client.stream.BACKLOG_FRAMES", 50)
     async with Follower(daemon.url) as follower:
         told = Told(follower)
