@@ -28,9 +28,9 @@ from clown_daemon.protocol.resources import (
     Tokens,
     UsageBucket,
 )
-from tests.support.real_daemon import until
 from tests.support.scripted_daemon import DAEMON, NEVER_MS, ScriptedDaemon
 from tests.support.terminals import Terminal
+from tests.support.waiting import until
 
 RATES = (0, 100, 1_000, 10_000)
 PROFILES = 150

@@ -1,13 +1,14 @@
 import asyncio
 import random
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import pytest
 
 from clown_daemon import broadcaster as module
 from clown_daemon.broadcaster import Broadcaster, Cursor, ExpiredError, text_frame
 from clown_daemon.store.event_log import EncodedEvent
+from tests.support.waiting import until
 
 NAMES = ("ProfileCreated", "ProfileDeleted", "UsageUpdated")
 
@@ -93,12 +94,6 @@ class Client:
 
     async def close(self, reason: str) -> None:
         self.closed = reason
-
-
-async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
-        while not true():  # noqa: ASYNC110  # the broadcaster announces nothing
-            await asyncio.sleep(0.001)
 
 
 @pytest.mark.parametrize(("length", "header"), [(125, 2), (126, 4), (65535, 4), (65536, 10)])

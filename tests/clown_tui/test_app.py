@@ -9,7 +9,7 @@ from clown_tui.settings import Settings
 from clown_tui.state.panes import Pane
 from tests.support.fake_feed import FakeFeed
 from tests.support.frames import assert_golden, frame_text
-from tests.support.real_daemon import until
+from tests.support.waiting import until
 
 URL = "http://127.0.0.1:8765"
 CLOCK = ManualClock()

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -18,9 +18,9 @@ from clown_daemon.protocol.events import ProfileDeleted, ProxyError, UnknownEven
 from clown_daemon.protocol.resources import Cost, Snapshot, Tokens
 from clown_tui.plain import Watch, event_line, once, summary, table, watch
 from clown_tui.state.rows import Cell, Column, Row
-from tests.support.children import until
 from tests.support.dashboard_state import NOW_MS, a_profile, a_run, a_snapshot, a_usage, an_agent, an_event, used
 from tests.support.scripted_daemon import ScriptedDaemon, scripted_daemon
+from tests.support.waiting import until
 
 HERE = Path(__file__).parents[2]
 ZONE = ZoneInfo("UTC")
@@ -106,6 +106,15 @@ async def test_a_reader_that_leaves_ends_it_quietly(daemon: ScriptedDaemon, tmp_
     assert process.returncode == 0
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A suite in the background of a shell ignores interrupts, and its children would inherit that."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 async def test_interrupting_it_is_exit_code_130(daemon: ScriptedDaemon, tmp_path: Path) -> None:
     process = await _start(daemon, tmp_path, "--plain")
     process.send_signal(signal.SIGINT)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from clown_daemon.paths import DEFAULT_PORT
-from tests.support.real_daemon import RealDaemon, until
+from tests.support.real_daemon import RealDaemon
+from tests.support.waiting import until
 
 PYTHON_SAMPLE = """\
 import asyncio

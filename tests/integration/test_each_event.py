@@ -12,7 +12,8 @@ from websockets.asyncio.client import ClientConnection
 
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import Event
-from tests.support.real_daemon import RealDaemon, until
+from tests.support.real_daemon import RealDaemon
+from tests.support.waiting import until
 
 PROFILE = {"alias": "work", "agent_id": "quick", "provider_id": "anthropic", "model": "claude-sonnet-4-5"}
 

@@ -28,8 +28,9 @@ from clown_daemon.protocol.resources import (
 from clown_tui.state.model import Model
 from clown_tui.state.reducer import reduce
 from tests.integration.conftest import QUICK_AGENT
-from tests.support.real_daemon import RealDaemon, until
+from tests.support.real_daemon import RealDaemon
 from tests.support.tcp_relay import TcpRelay
+from tests.support.waiting import until
 
 STEPS = 200
 EXAMPLES = 10

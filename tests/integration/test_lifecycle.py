@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import websockets
 
-from tests.support.real_daemon import RealDaemon, clean_environment, running_daemon, until
+from tests.support.real_daemon import RealDaemon, clean_environment, running_daemon
+from tests.support.waiting import until
 
 
 async def _clown_daemon(environ: dict[str, str], *arguments: str, cwd: Path) -> tuple[int, str, str]:

@@ -1,9 +1,8 @@
 """Fake agents: manifests and little programs in a temporary folder, and a service over them."""
 
-import asyncio
 import os
 import stat
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,13 +12,6 @@ from clown_daemon.manifests.agent import AgentManifest
 from clown_daemon.manifests.catalogue import Catalogue
 from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent
-
-
-async def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    """Wait until something outside of this process is true."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # a file or a process, which no event of ours announces
-            await asyncio.sleep(0.01)
 
 
 def write_program(path: Path, *lines: str, interpreter: str = "/bin/sh") -> Path:

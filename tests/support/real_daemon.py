@@ -6,7 +6,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -141,15 +141,3 @@ async def running_daemon(root: Path, **environ: str) -> AsyncIterator[RealDaemon
         yield daemon
     finally:
         await daemon.stop()
-
-
-async def until(predicate: Callable[[], bool | Awaitable[bool]], *, seconds: float = 15) -> None:
-    """Wait for something to become true; the bound is only there to end a test that will never pass."""
-    async with asyncio.timeout(seconds):
-        while True:
-            answer = predicate()
-            if not isinstance(answer, bool):
-                answer = await answer
-            if answer:
-                return
-            await asyncio.sleep(0.01)

@@ -1,7 +1,7 @@
 """A usage service on a real database in a temporary folder, with everything it recorded."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -88,13 +88,6 @@ class Bench:
                 yield
             finally:
                 task.cancel()
-
-
-async def until(condition: Callable[[], bool], seconds: float = 15) -> None:
-    """Wait until something is so."""
-    async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # any condition of the test, not an event of ours
-            await asyncio.sleep(0.01)
 
 
 @asynccontextmanager

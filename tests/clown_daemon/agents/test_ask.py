@@ -9,7 +9,8 @@ import psutil
 import pytest
 
 from clown_daemon.agents.ask import LIMIT_BYTES, ask
-from tests.support.agents import until, write_program
+from tests.support.agents import write_program
+from tests.support.waiting import until
 
 ENVIRON = {"PATH": os.environ["PATH"], "HOME": "/nowhere"}
 SHORT = 0.3

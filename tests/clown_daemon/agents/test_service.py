@@ -18,7 +18,8 @@ from clown_daemon.protocol.events import AgentDetected, AgentUpdated, Event
 from clown_daemon.protocol.resources import Agent
 from clown_daemon.store.agents import read_agents
 from clown_daemon.store.database import Transaction
-from tests.support.agents import Announced, agent_service, catalogue_of, environ_of, until, write_program
+from tests.support.agents import Announced, agent_service, catalogue_of, environ_of, write_program
+from tests.support.waiting import until
 
 FAKE = AgentManifest(id="fake", name="Fake Agent", binary="fake", supported_models=("m-1",), default_model="m-1")
 OTHER = AgentManifest(id="other", name="Other", binary="other", profile=ProfileRules(strategy="shared"))

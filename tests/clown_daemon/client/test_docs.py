@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.support.following import started
-from tests.support.real_daemon import until
 from tests.support.scripted_daemon import empty_snapshot, scripted_daemon
+from tests.support.waiting import until
 
 PAGE = Path(__file__).parents[3] / "docs" / "client.md"
 

@@ -18,8 +18,9 @@ from clown_daemon.client.sync import Follower
 from clown_daemon.errors import StartError
 from clown_daemon.paths import Paths
 from tests.support.following import Told
-from tests.support.real_daemon import clean_environment, until
+from tests.support.real_daemon import clean_environment
 from tests.support.scripted_daemon import scripted_daemon
+from tests.support.waiting import until
 
 
 @pytest.fixture

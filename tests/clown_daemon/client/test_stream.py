@@ -7,8 +7,8 @@ from clown_daemon.client.errors import IncompatibleError, RefusedError, StreamLo
 from clown_daemon.client.stream import open_stream
 from clown_daemon.protocol.events import Event
 from tests.support.following import started
-from tests.support.real_daemon import until
 from tests.support.scripted_daemon import ScriptedDaemon, empty_snapshot, scripted_daemon
+from tests.support.waiting import until
 
 
 @pytest.fixture

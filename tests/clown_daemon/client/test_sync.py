@@ -14,8 +14,8 @@ from clown_daemon.errors import StartError
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import DaemonShuttingDown, DaemonStarted, UnknownEvent
 from tests.support.following import Told, deleted, started
-from tests.support.real_daemon import until
 from tests.support.scripted_daemon import AT_MS, DAEMON, ScriptedDaemon, empty_snapshot, picture_of, scripted_daemon
+from tests.support.waiting import until
 
 
 @pytest.fixture

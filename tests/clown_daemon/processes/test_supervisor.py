@@ -14,7 +14,7 @@ import pytest
 from clown_daemon.processes import groups
 from clown_daemon.processes.child import Command, SpawnError
 from clown_daemon.processes.supervisor import Supervised, Supervisor
-from tests.support.children import PATIENCE_SECONDS, until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 
 @pytest.fixture

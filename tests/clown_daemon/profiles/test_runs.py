@@ -20,8 +20,8 @@ from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import CreateProfile, OutputQuery, RunProfile
 from clown_daemon.protocol.resources import Profile
 from clown_daemon.store.profiles import read_profiles
-from tests.support.children import until
 from tests.support.fake_agents import Bench, open_bench
+from tests.support.waiting import until
 
 KEY = "sk-test-0123456789abcdef"
 

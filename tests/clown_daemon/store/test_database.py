@@ -18,7 +18,7 @@ from clown_daemon.errors import StartError, StoreUnavailableError
 from clown_daemon.protocol.events import UsageImported
 from clown_daemon.store.database import Database, Transaction, open_database
 from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
-from tests.support.real_daemon import until
+from tests.support.waiting import until
 
 
 class Store:

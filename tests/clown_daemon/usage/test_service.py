@@ -12,7 +12,8 @@ from clown_daemon.protocol.requests import ImportClaudeQuery, UsageQuery
 from clown_daemon.protocol.resources import UNATTRIBUTED
 from clown_daemon.usage import tailer
 from tests.support.transcripts import LOGS, line, sample
-from tests.support.usage import Bench, open_bench, until
+from tests.support.usage import Bench, open_bench
+from tests.support.waiting import until
 
 
 @pytest.fixture
