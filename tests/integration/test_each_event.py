@@ -1,6 +1,7 @@
 """One test an event: the action through the public surface, exactly one frame, the documented keys and types."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -48,13 +49,19 @@ class Listener:
         return found
 
 
-@pytest.fixture
-async def listener(daemon: RealDaemon) -> AsyncIterator[Listener]:
-    async with websockets.connect(f"ws://127.0.0.1:{daemon.port}/ws", proxy=None) as connection:
+@contextlib.asynccontextmanager
+async def listening(daemon: RealDaemon, query: str = "") -> AsyncIterator[Listener]:
+    async with websockets.connect(f"ws://127.0.0.1:{daemon.port}/ws{query}", proxy=None) as connection:
         heard = Listener(connection)
         task = asyncio.create_task(heard.listen(), name="listener")
         yield heard
         task.cancel()
+
+
+@pytest.fixture
+async def listener(daemon: RealDaemon) -> AsyncIterator[Listener]:
+    async with listening(daemon) as heard:
+        yield heard
 
 
 async def test_profile_created(daemon: RealDaemon, listener: Listener) -> None:
@@ -129,6 +136,42 @@ async def test_usage_updated_and_imported(daemon: RealDaemon, listener: Listener
     assert data["tokens"]["output_tokens"] == 100
     assert data["cost"]["total_cost"] == pytest.approx(0.0045)
     await until(lambda: any(frame["data"]["records_imported"] == 1 for frame in listener.of("UsageImported")))
+
+
+async def test_the_progress_of_an_import_goes_to_extended_clients_alone(
+    daemon: RealDaemon, listener: Listener, tmp_path: Path
+) -> None:
+    logs = tmp_path / "old" / "projects" / "p"
+    logs.mkdir(parents=True)
+    (logs / "s.jsonl").write_text(_response("msg_1", "req_1"))
+    async with listening(daemon, "?hello=1") as extended:
+        await daemon.ask("POST", f"/api/usage/import-claude?claude_dir={tmp_path / 'old'}")
+        await until(lambda: bool(extended.of("UsageImportProgressed", source="claude")))
+        assert extended.of("UsageImportProgressed")[-1]["data"].keys() == {"source", "files_done", "files_total"}
+    await listener.only("UsageImported")
+    assert listener.of("UsageImportProgressed") == []
+
+
+async def test_daemon_updated_tells_what_does_not_work(tmp_path: Path) -> None:
+    daemon = RealDaemon(tmp_path)
+    manifests = tmp_path / "clown" / "agents.d"
+    manifests.mkdir(parents=True)
+    (manifests / "broken.toml").write_text("id = [\n")
+    await daemon.start()
+
+    async def told() -> list[dict[str, Any]]:
+        page = await daemon.ask("GET", "/api/events?types=DaemonUpdated")
+        events: list[dict[str, Any]] = page["events"]
+        return events
+
+    async def known() -> bool:
+        return bool(await told())
+
+    await until(known)
+    (event,) = await told()
+    assert event["data"] == {"problems": 1}
+    assert "broken.toml:1" in event["resource"]["problems"][0]
+    await daemon.stop()
 
 
 async def test_daemon_started_is_in_the_history(daemon: RealDaemon) -> None:
