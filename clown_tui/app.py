@@ -14,6 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
 from textual.app import App
+from textual.filter import LineFilter
 from textual.timer import Timer
 
 from clown_daemon.client.states import Message
@@ -37,6 +38,7 @@ from clown_tui.state.reducer import reduce
 from clown_tui.state.selectors.details import detail_lines, resource_json
 from clown_tui.state.selectors.header import header_line
 from clown_tui.terminal import guarded_terminal
+from clown_tui.widgets.ascii_filter import AsciiFilter
 
 if TYPE_CHECKING:
     from clown_daemon.client.launcher import StartedDaemon
@@ -111,6 +113,11 @@ class ClownApp(App[int]):
         chip = ",".join(settings.events)
         view = View(chip=chip, times=settings.times, pane=Pane.EVENTS if chip else Pane.PROFILES)
         self.main = MainScreen(actions=actions, view=view, full=bool(chip))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Let every drawn line pass through what the settings ask for."""
+        asked = (AsciiFilter(),) if self._settings.ascii else ()
+        return (*super().get_line_filters(), *asked)
 
     # -- life
 
