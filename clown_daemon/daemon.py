@@ -147,7 +147,6 @@ async def _build(
         supervisor=supervisor,
         paths=paths,
         environ=environ,
-        clock=clock,
         find_binary=find_binary,
     )
     return Parts(

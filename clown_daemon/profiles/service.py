@@ -14,7 +14,6 @@ from typing import TypeVar
 
 from msgspec import UNSET
 
-from clown_daemon.clock import Clock
 from clown_daemon.errors import DomainError
 from clown_daemon.manifests.catalogue import Catalogue
 from clown_daemon.paths import Paths
@@ -53,7 +52,6 @@ class ProfileService:
         supervisor: Supervisor,
         paths: Paths,
         environ: Mapping[str, str],
-        clock: Clock,  # noqa: ARG002  # part of the seam; transactions carry the time
         find_binary: Callable[[str], Awaitable[str | None]],
         new_id: Callable[[], str] = _new_run_id,
     ) -> None:
@@ -225,8 +223,13 @@ class ProfileService:
         rules.check_provider(rules.find_agent(self._catalogue, profile.agent_id), provider, endpoint_id)
         model = profile.model if request.model is UNSET else rules.clean_model(request.model)
         old_key = await self._secrets.get(alias) if profile.has_api_key else None
-        api_key = old_key if request.api_key is UNSET else rules.clean_key(request.api_key)
-        has_api_key = profile.has_api_key if request.api_key is UNSET else api_key is not None
+        if request.api_key is not UNSET:
+            api_key = rules.clean_key(request.api_key)
+        else:
+            # A key belongs to its provider too: another one must never be sent it.
+            api_key = old_key if provider_id == profile.provider_id else None
+        keeps_key = request.api_key is UNSET and provider_id == profile.provider_id
+        has_api_key = profile.has_api_key if keeps_key else api_key is not None
         changed = {
             "provider_id": provider_id != profile.provider_id,
             "endpoint_id": endpoint_id != profile.endpoint_id,

@@ -108,7 +108,6 @@ async def open_bench(folder: Path, *, environ: Mapping[str, str] | None = None, 
         supervisor=supervisor,
         paths=paths,
         environ={"PATH": os.environ["PATH"], **(environ or {})},
-        clock=clock,
         find_binary=find_binary,
     )
     return Bench(

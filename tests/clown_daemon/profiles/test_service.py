@@ -145,6 +145,22 @@ async def test_an_endpoint_does_not_come_along_to_another_provider(bench: Bench)
     assert bench.events[-1].data == ProfileUpdated(alias="work", changes=("endpoint_id", "provider_id"))
 
 
+async def test_a_key_is_never_sent_to_another_provider(bench: Bench) -> None:
+    await bench.service.create(asked(api_key=KEY))
+    await bench.service.update("work", UpdateProfile(provider_id="other"))
+    event = bench.events[-1]
+    assert event.data == ProfileUpdated(alias="work", changes=("api_key", "provider_id"))
+    assert isinstance(event.resource, Profile)
+    assert not event.resource.has_api_key
+    assert await bench.secrets.get("work") is None
+
+
+async def test_another_provider_can_come_with_its_own_key(bench: Bench) -> None:
+    await bench.service.create(asked(api_key=KEY))
+    await bench.service.update("work", UpdateProfile(provider_id="other", api_key="another-long-key"))
+    assert await bench.secrets.get("work") == "another-long-key"
+
+
 async def test_null_removes_the_key(bench: Bench) -> None:
     await bench.service.create(asked(api_key=KEY))
     await bench.service.update("work", UpdateProfile(api_key=None))
