@@ -10,8 +10,9 @@ from collections.abc import Collection
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from clown_daemon.api.problems import Handler, problem_response
+from clown_daemon.api.problems import Handler
 from clown_daemon.api.services import SERVICES
+from clown_daemon.errors import DomainError
 from clown_daemon.protocol.problems import ProblemCode
 
 OPEN_PATH = "/api/health"
@@ -30,44 +31,48 @@ def access_rules(*, allowed_origins: Collection[str], auth: str, token: str) -> 
     """
     expected = f"Bearer {token}".encode()
 
-    @web.middleware
-    async def check(request: web.Request, handler: Handler) -> web.StreamResponse:
+    def check(request: web.Request) -> None:
         hosts = _own_hosts(request)
         named = request.headers.getall("Host", [])
         if len(named) != 1 or named[0].lower() not in hosts:
-            return problem_response(
+            raise DomainError(
                 ProblemCode.FOREIGN_HOST, "the Host header names another machine", hint=f"use {min(hosts)}"
             )
         origins = {*allowed_origins, *(f"http://{host}" for host in hosts)}
         if not origins.issuperset(request.headers.getall("Origin", [])):
-            return problem_response(
+            raise DomainError(
                 ProblemCode.FOREIGN_ORIGIN, "web pages of another origin may not call", hint="see allowed_origins"
             )
         given = request.headers.get("Authorization")
         asked = request.path != OPEN_PATH and (given is not None or auth == "token")
         # Compared in constant time, so that a caller learns nothing from how long the refusal took.
         if asked and not hmac.compare_digest((given or "").encode("utf-8", "surrogateescape"), expected):
-            return problem_response(
+            raise DomainError(
                 ProblemCode.UNAUTHORIZED,
                 "the token is missing or wrong",
                 hint="send Authorization: Bearer and the text of the token file",
-                headers={"WWW-Authenticate": "Bearer"},
             )
         if request.method in _MUTATIONS and request.can_read_body and request.content_type != "application/json":
-            return problem_response(
+            raise DomainError(
                 ProblemCode.UNSUPPORTED_MEDIA_TYPE, "the body must be JSON", hint="send Content-Type: application/json"
             )
+        if request.app[SERVICES].broadcaster.closing and request.path != OPEN_PATH:
+            raise DomainError(ProblemCode.SHUTTING_DOWN, "the daemon is shutting down")
+
+    @web.middleware
+    async def admit(request: web.Request, handler: Handler) -> web.StreamResponse:
         services = request.app[SERVICES]
+        try:
+            check(request)
+        except DomainError as error:
+            services.refusals.count(error.code)
+            raise
         # A script that asks whether the daemon lives does not need it, and neither does a passive stream.
         if request.path != OPEN_PATH and request.query.get("passive") != "1":
             services.daemon.touch()
-        if services.broadcaster.closing and request.path != OPEN_PATH:
-            return problem_response(
-                ProblemCode.SHUTTING_DOWN, "the daemon is shutting down", headers={"Retry-After": "1"}
-            )
         return await handler(request)
 
-    return check
+    return admit
 
 
 def _own_hosts(request: web.Request) -> frozenset[str]:

@@ -14,6 +14,8 @@ from clown_daemon.protocol.problems import STATUS, Problem, ProblemCode
 logger = logging.getLogger(__name__)
 
 _CODES = frozenset(ProblemCode)
+_HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
+"""What HTTP wants beside these statuses."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -39,8 +41,7 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
     try:
         return await handler(request)
     except DomainError as error:
-        wait = {"Retry-After": "1"} if STATUS[error.code] == 503 else None
-        return problem_response(error.code, str(error), hint=error.hint, headers=wait)
+        return problem_response(error.code, str(error), hint=error.hint, headers=_HEADERS.get(STATUS[error.code]))
     except codec.DecodeError as error:
         return problem_response(_code(error.code), str(error), hint=error.hint)
     except web.HTTPException as error:

@@ -1,11 +1,12 @@
 """What the API serves: the services it calls, as it needs them. `daemon.py` passes the implementations."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from aiohttp import web
 
+from clown_daemon.api.refusals import Refusals
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import Clock
 from clown_daemon.protocol.events import ShutdownReason
@@ -98,6 +99,7 @@ class Services:
     broadcaster: Broadcaster
     clock: Clock
     heartbeat_seconds: float = HEARTBEAT_SECONDS
+    refusals: Refusals = field(default_factory=Refusals)
 
 
 SERVICES = web.AppKey("services", Services)

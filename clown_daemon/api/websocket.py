@@ -58,6 +58,7 @@ async def follow(request: web.Request) -> web.StreamResponse:
         return _no_upgrade(request)
     floor, head = await services.database.read(lambda connection: (read_floor(connection), read_head(connection)))
     if services.broadcaster.connections >= MAX_CONNECTIONS:
+        services.refusals.count(ProblemCode.TOO_MANY_CONNECTIONS)
         return problem_response(
             ProblemCode.TOO_MANY_CONNECTIONS, "too many clients are connected", headers={"Retry-After": "5"}
         )

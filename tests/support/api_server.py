@@ -9,6 +9,7 @@ import httpx
 from aiohttp import web
 
 from clown_daemon.api.app import Services, build_app, serve
+from clown_daemon.api.refusals import Refusals
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import SystemClock
 from clown_daemon.errors import DomainError
@@ -189,6 +190,7 @@ class ApiServer:
     database: Database
     broadcaster: Broadcaster
     daemon: FakeDaemon
+    refusals: Refusals
 
     @property
     def url(self) -> str:
@@ -248,7 +250,7 @@ async def running_api(
     app: web.Application = build_app(services, allowed_origins=allowed_origins, auth=auth, token=TOKEN)
     runner, port = await serve(app, 0)
     try:
-        yield ApiServer(port, database, broadcaster, daemon)
+        yield ApiServer(port, database, broadcaster, daemon, services.refusals)
     finally:
         await broadcaster.close("stop")
         await runner.cleanup()

@@ -288,6 +288,7 @@ async def test_the_connection_after_the_last_is_asked_to_come_again(api: ApiServ
         answer = caught.value.response
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
         assert json.loads(answer.body)["code"] == "too_many_connections"
+        assert api.refusals.by_reason == {"too_many_connections": 1}
 
 
 async def test_a_foreign_page_cannot_follow(api: ApiServer) -> None:
