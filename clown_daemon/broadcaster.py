@@ -139,8 +139,8 @@ class Broadcaster:
         self._loop = asyncio.get_running_loop()
         self._incoming: deque[LoggedEvent] = deque()
         self._woken = False
-        self._flushed = 0.0
-        """When the last flush was, on the loop's clock."""
+        self._flushed = float("-inf")
+        """When the last flush was, on the loop's clock; that clock may begin at the start of the machine, so not 0."""
         self._ring: list[_Frame] = []
         self._ring_bytes = 0
         self._shared: dict[tuple[int, frozenset[str] | None], _Batch] = {}
