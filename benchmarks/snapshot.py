@@ -20,7 +20,8 @@ import httpx
 import msgspec
 
 from benchmarks.support.servers import Nothing
-from clown_daemon.api.app import Services, build_app, serve
+from clown_daemon.api.app import Services, build_app
+from clown_daemon.api.listener import serve
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import SystemClock
 from clown_daemon.protocol import codec

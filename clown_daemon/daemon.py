@@ -9,14 +9,16 @@ import contextlib
 import logging
 import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
 from clown_daemon.agents.service import AgentService
-from clown_daemon.api.app import Services, build_app, serve
+from clown_daemon.api.app import Services, build_app
+from clown_daemon.api.listener import serve, stop_accepting
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import Clock
 from clown_daemon.config import Config
@@ -36,9 +38,6 @@ from clown_daemon.store.profiles import read_profiles
 from clown_daemon.usage.service import UsageService
 
 logger = logging.getLogger(__name__)
-
-Ready = Callable[[dict[str, object]], None]
-"""Called once, when the daemon answers: `{url, pid, version, state_dir}`."""
 
 HEALTH_SECONDS = 2
 """How often the daemon looks whether what it says of its own health is still true."""
@@ -61,7 +60,21 @@ class Parts:
     usage: UsageService
 
 
-async def run_daemon(paths: Paths, config: Config, environ: Mapping[str, str], clock: Clock, *, ready: Ready) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Starter:
+    """Whoever started the daemon: what it is told, and what it passed on."""
+
+    ready: Callable[[dict[str, object]], None]
+    """Called once, when the daemon answers: `{url, pid, version, state_dir}`."""
+    stopping: Callable[[str], None]
+    """Called once, when the daemon begins to end, with the reason."""
+    sockets: Sequence[socket.socket] = ()
+    """Sockets that listen already, instead of the configured port."""
+
+
+async def run_daemon(
+    paths: Paths, config: Config, environ: Mapping[str, str], clock: Clock, *, starter: Starter
+) -> None:
     """Run until somebody asks for the end: over HTTP, by a signal, or by not needing the daemon for long.
 
     Raises:
@@ -90,9 +103,9 @@ async def run_daemon(paths: Paths, config: Config, environ: Mapping[str, str], c
                 auth=config.auth,
                 token=token,
             )
-            runner, port = await _listen(app, config.port)
+            runner, port = await _listen(app, config.port, starter.sockets)
             try:
-                await _live(parts, paths, config, clock, port, ready)
+                await _live(parts, paths, config, clock, runner, port, starter)
             finally:
                 await runner.cleanup()
                 paths.daemon_file.unlink(missing_ok=True)
@@ -161,9 +174,9 @@ async def _build(
     )
 
 
-async def _listen(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
+async def _listen(app: web.Application, port: int, inherited: Sequence[socket.socket]) -> tuple[web.AppRunner, int]:
     try:
-        return await serve(app, port)
+        return await serve(app, port, inherited=inherited)
     except OSError as error:
         owner = await asyncio.to_thread(port_owner, port)
         raise StartError(
@@ -172,7 +185,15 @@ async def _listen(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
         ) from error
 
 
-async def _live(parts: Parts, paths: Paths, config: Config, clock: Clock, port: int, ready: Ready) -> None:
+async def _live(
+    parts: Parts,
+    paths: Paths,
+    config: Config,
+    clock: Clock,
+    runner: web.AppRunner,
+    port: int,
+    starter: Starter,
+) -> None:
     """Be there: from the first event to the last."""
     facts = parts.facts
     await facts.record_start()
@@ -187,7 +208,7 @@ async def _live(parts: Parts, paths: Paths, config: Config, clock: Clock, port: 
         },
     )
     url = f"http://127.0.0.1:{port}"
-    ready({"url": url, "pid": os.getpid(), "version": facts.version, "state_dir": str(paths.state_dir)})
+    starter.ready({"url": url, "pid": os.getpid(), "version": facts.version, "state_dir": str(paths.state_dir)})
     logger.info("listening on %s, log %s", url, parts.database.log)
     health = _Health(parts)
     async with asyncio.TaskGroup() as tasks, _signals(parts):
@@ -199,6 +220,9 @@ async def _live(parts: Parts, paths: Paths, config: Config, clock: Clock, port: 
         ]
         await facts.shutdown_requested.wait()
         logger.info("stopping: %s", facts.shutdown_reason)
+        starter.stopping(facts.shutdown_reason)
+        if starter.sockets:
+            await stop_accepting(runner)  # who connects from now on is served by the next daemon
         await facts.record_shutdown()
         for task in background:
             task.cancel()

@@ -12,6 +12,7 @@ from typing import Any, Protocol, cast
 from websockets.asyncio.server import ServerConnection, broadcast, serve
 
 from clown_daemon.api import app as api
+from clown_daemon.api import listener
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import SystemClock
 from clown_daemon.store.database import open_database
@@ -97,7 +98,7 @@ async def clown() -> AsyncIterator[Server]:
             clock=SystemClock("UTC"),
         )
         app = api.build_app(services, allowed_origins=(), auth="auto", token="-")  # noqa: S106  # nobody is asked
-        runner, port = await api.serve(app, 0)
+        runner, port = await listener.serve(app, 0)
         try:
             yield ClownServer(broadcaster, port)
         finally:

@@ -1,12 +1,8 @@
-"""The route table: reading it is reading the API. And the listener: one port on both loopback addresses."""
+"""The route table: reading it is reading the API."""
 
-import errno
-import logging
-import socket
 from collections.abc import Collection
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
 from clown_daemon.api import websocket
 from clown_daemon.api.access import access_rules
@@ -14,12 +10,9 @@ from clown_daemon.api.problems import tell_problems
 from clown_daemon.api.routes import agents, daemon, profiles, providers, stream, usage
 from clown_daemon.api.services import SERVICES, Services
 
-logger = logging.getLogger(__name__)
-
-__all__ = ["Services", "build_app", "serve"]
+__all__ = ["Services", "build_app"]
 
 MAX_BODY_BYTES = 1024 * 1024
-_FREE_PORT_TRIES = 20
 
 ROUTES = (
     # Profiles and their runs
@@ -64,63 +57,3 @@ def build_app(services: Services, *, allowed_origins: Collection[str], auth: str
     app[SERVICES] = services
     app.add_routes(ROUTES)
     return app
-
-
-async def serve(app: web.Application, port: int) -> tuple[web.AppRunner, int]:
-    """Listen on 127.0.0.1 and, where the machine has it, on ::1.
-
-    Args:
-        app: from `build_app`.
-        port: 0 takes one that is free on both addresses.
-
-    Returns:
-        The runner, to be cleaned up by the caller, and the port.
-
-    Raises:
-        OSError: the port is taken.
-    """
-    sockets = _bind(port)
-    logger.addFilter(_is_no_garbage)
-    # Handlers are not cancelled when a caller goes away: a change that was begun is finished.
-    runner = web.AppRunner(
-        app, handle_signals=False, access_log=None, shutdown_timeout=2, handler_cancellation=False, logger=logger
-    )
-    await runner.setup()
-    for listening in sockets:
-        await web.SockSite(runner, listening, backlog=512).start()
-    return runner, sockets[0].getsockname()[1]
-
-
-def _is_no_garbage(record: logging.LogRecord) -> bool:
-    """Keep bytes that are not HTTP out of the log: they are answered 400, need nobody, and may hold a token."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
-
-
-def _bind(port: int) -> list[socket.socket]:
-    for _ in range(_FREE_PORT_TRIES):
-        first = _listen(socket.AF_INET, "127.0.0.1", port)
-        taken = first.getsockname()[1]
-        try:
-            return [first, _listen(socket.AF_INET6, "::1", taken)]
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                return [first]  # no IPv6 on this machine
-            first.close()
-            if port:
-                raise
-    raise OSError(errno.EADDRINUSE, "no port is free on both loopback addresses")
-
-
-def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
-    listening = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        # A daemon that starts again at once must get its port although old connections linger.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        listening.bind((host, port))
-        listening.setblocking(False)
-    except OSError:
-        listening.close()
-        raise
-    return listening

@@ -18,9 +18,12 @@ def run_in_foreground(options: argparse.Namespace) -> int:
     from clown_daemon.config import load_config  # noqa: PLC0415  # help and status start without it
     from clown_daemon.instance import AlreadyRunningError, prepare_folders  # noqa: PLC0415
     from clown_daemon.logs import configure_logging  # noqa: PLC0415
+    from clown_daemon.service.activation import inherited_sockets  # noqa: PLC0415
+    from clown_daemon.service.notify import Notifier  # noqa: PLC0415
 
     paths = Paths.from_environment(os.environ)
     ready = _ReadyPipe(options.ready_fd)
+    manager = Notifier(os.environ)
     try:
         flags = {name: getattr(options, name) for name in _FLAGS}
         config = load_config(paths.config_file, os.environ, flags)
@@ -29,10 +32,16 @@ def run_in_foreground(options: argparse.Namespace) -> int:
         configure_logging(
             paths.log_file, level=config.log_level, max_bytes=config.log_file_bytes, to_stderr=not detached
         )
+        sockets = inherited_sockets(os.environ)
         from clown_daemon.clock import SystemClock  # noqa: PLC0415  # the server is loaded once the folders are there
-        from clown_daemon.daemon import run_daemon  # noqa: PLC0415
+        from clown_daemon.daemon import Starter, run_daemon  # noqa: PLC0415
 
-        asyncio.run(run_daemon(paths, config, os.environ, SystemClock(), ready=ready.tell))
+        def tell_ready(facts: dict[str, object]) -> None:
+            ready.tell(facts)
+            manager.ready(str(facts["url"]))
+
+        starter = Starter(ready=tell_ready, stopping=manager.stopping, sockets=sockets)
+        asyncio.run(run_daemon(paths, config, os.environ, SystemClock(), starter=starter))
     except AlreadyRunningError as error:
         ready.fail(error, already_running=True)
         complain(error)

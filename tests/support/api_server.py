@@ -8,7 +8,8 @@ from pathlib import Path
 import httpx
 from aiohttp import web
 
-from clown_daemon.api.app import Services, build_app, serve
+from clown_daemon.api.app import Services, build_app
+from clown_daemon.api.listener import serve
 from clown_daemon.api.refusals import Refusals
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import SystemClock
