@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import NamedTuple, Protocol
 
@@ -110,6 +110,8 @@ class Cursor:
         self.names = names
         """The event types it wants; None wants all."""
         self.passive = passive
+        self.extended = False
+        """Whether it asked for control frames."""
         self.sent = 0
         self.behind = asyncio.Event()
         """Set while `Broadcaster.catch_up` has to carry it."""
@@ -148,6 +150,12 @@ class Broadcaster:
         """The number before the oldest event in the ring."""
         self._cursors: dict[Cursor, None] = {}
         self._closers: dict[Cursor, Closer] = {}
+        self.by_type: Counter[str] = Counter()
+        """How many events were announced, by type."""
+        self.stalled = 0
+        """How many clients were cut because they took nothing."""
+        self._delivered_before = 0
+        """How many events were written to clients that are gone."""
         self.closing: str | None = None
         """The reason of the shutdown, once it began."""
 
@@ -155,6 +163,21 @@ class Broadcaster:
     def head(self) -> int:
         """The number of the newest event in the ring."""
         return self._before + len(self._ring)
+
+    @property
+    def ring_events(self) -> int:
+        """How many events the ring holds."""
+        return len(self._ring)
+
+    @property
+    def ring_bytes(self) -> int:
+        """How long the frames in the ring are together."""
+        return self._ring_bytes
+
+    @property
+    def deliveries(self) -> int:
+        """How many events were written to clients; one event for two clients counts twice."""
+        return self._delivered_before + sum(cursor.sent for cursor in self._cursors)
 
     @property
     def connections(self) -> int:
@@ -198,8 +221,9 @@ class Broadcaster:
 
     def detach(self, cursor: Cursor) -> None:
         """Forget a cursor; twice does no harm."""
-        self._cursors.pop(cursor, None)
-        self._closers.pop(cursor, None)
+        if cursor in self._cursors:
+            del self._cursors[cursor], self._closers[cursor]
+            self._delivered_before += cursor.sent
 
     def write(self, cursor: Cursor, payload: bytes) -> None:
         """Send one client a control frame, in order with its events."""
@@ -216,6 +240,7 @@ class Broadcaster:
             payload = text_frame(event.body)
             self._ring.append(_Frame(event.type, payload))
             self._ring_bytes += len(payload)
+            self.by_type[event.type] += 1
         self._shared.clear()
         for cursor in self._cursors:
             if not cursor.behind.is_set():
@@ -306,6 +331,7 @@ class Broadcaster:
                 moved = self._loop.time()
             elif self._loop.time() - moved > self._stall_seconds:
                 logger.warning("a client took nothing for %g s and was cut; it can resume", self._stall_seconds)
+                self.stalled += 1
                 cursor.transport.abort()
             unsent = left
 

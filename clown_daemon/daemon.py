@@ -11,7 +11,7 @@ import os
 import signal
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aiohttp import web
@@ -24,6 +24,7 @@ from clown_daemon.clock import Clock
 from clown_daemon.config import Config
 from clown_daemon.errors import StartError
 from clown_daemon.facts import DaemonFacts
+from clown_daemon.histogram import Histogram
 from clown_daemon.instance import InstanceLock, ensure_token, port_owner, write_daemon_file
 from clown_daemon.manifests.catalogue import Catalogue, load_catalogue
 from clown_daemon.paths import Paths
@@ -36,6 +37,7 @@ from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
 from clown_daemon.store.profiles import read_profiles
 from clown_daemon.usage.service import UsageService
+from clown_daemon.vitals import watch_lag
 
 logger = logging.getLogger(__name__)
 
@@ -58,6 +60,7 @@ class Parts:
     profiles: ProfileService
     supervisor: Supervisor
     usage: UsageService
+    loop_lag: Histogram = field(default_factory=Histogram)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +101,7 @@ async def run_daemon(
                     database=database,
                     broadcaster=broadcaster,
                     clock=clock,
+                    loop_lag=parts.loop_lag,
                 ),
                 allowed_origins=config.allowed_origins,
                 auth=config.auth,
@@ -216,6 +220,7 @@ async def _live(
             tasks.create_task(health.keep("agent detection", parts.agents.watch), name="agents.watch"),
             tasks.create_task(health.keep("usage following", parts.usage.follow), name="usage.follow"),
             tasks.create_task(health.watch(), name="health"),
+            tasks.create_task(watch_lag(parts.loop_lag), name="loop.lag"),
             tasks.create_task(_stop_when_idle(parts, config.idle_timeout_secs), name="idle"),
         ]
         await facts.shutdown_requested.wait()

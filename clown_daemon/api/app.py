@@ -7,7 +7,7 @@ from aiohttp import web
 from clown_daemon.api import websocket
 from clown_daemon.api.access import access_rules
 from clown_daemon.api.problems import tell_problems
-from clown_daemon.api.routes import agents, daemon, profiles, providers, stream, usage
+from clown_daemon.api.routes import agents, daemon, metrics, profiles, providers, stream, usage
 from clown_daemon.api.services import SERVICES, Services
 
 __all__ = ["Services", "build_app"]
@@ -40,6 +40,7 @@ ROUTES = (
     web.get("/api/snapshot", stream.get_snapshot),
     web.get("/api/events", stream.get_events),
     web.get("/ws", websocket.follow),
+    web.get("/metrics", metrics.get_metrics),
 )
 
 

@@ -9,6 +9,7 @@ from aiohttp import web
 from clown_daemon.api.refusals import Refusals
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import Clock
+from clown_daemon.histogram import Histogram
 from clown_daemon.protocol.events import ShutdownReason
 from clown_daemon.protocol.replies import Detection, Message, OutputPage, ProfileMessage, RunStarted, RunStopped
 from clown_daemon.protocol.requests import (
@@ -100,6 +101,7 @@ class Services:
     clock: Clock
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     refusals: Refusals = field(default_factory=Refusals)
+    loop_lag: Histogram = field(default_factory=Histogram)
 
 
 SERVICES = web.AppKey("services", Services)

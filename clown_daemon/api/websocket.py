@@ -141,6 +141,7 @@ class _Connection:
     def greet(self, floor: int, *, resumed: bool = False, reason: ResumeFailure | None = None) -> None:
         """Send the first frame of extended mode; exactly the events after the cursor follow."""
         self._extended.set()
+        self._cursor.extended = True
         self._cursor.names = self._subscription.filter
         facts = self._services.daemon
         self._send(

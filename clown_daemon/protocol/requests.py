@@ -97,6 +97,13 @@ class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     limit: int = 100
 
 
+class MetricsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of `GET /metrics`."""
+
+    passive: Literal[0, 1] | None = None
+    """1: this request does not keep the daemon from its idle timeout."""
+
+
 class OutputQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of `GET /api/profiles/{alias}/output`."""
 

@@ -12,6 +12,7 @@ import logging
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Sequence
 from importlib import resources
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import TypeVar
 
 from clown_daemon.clock import Clock
 from clown_daemon.errors import StartError, StoreUnavailableError
+from clown_daemon.histogram import Histogram
 from clown_daemon.protocol.events import EventData, Resource
 from clown_daemon.store.event_log import EncodedEvent, EventLog
 
@@ -63,6 +65,10 @@ class Database:
         self._writer = _Worker("clown-writer", writer)
         self._reader = _Worker("clown-reader", reader)
         self.event_log = EventLog(writer)
+        self.write_wait = Histogram()
+        """Seconds from asking for a change to its begin on the writer thread."""
+        self.write_time = Histogram()
+        """Seconds a change took there, with its commit and its announcement."""
 
     @property
     def log(self) -> str:
@@ -76,7 +82,17 @@ class Database:
             StoreUnavailableError: the disk is full, the file is damaged, or the database is closed; nothing changed.
             Exception: whatever the change itself raised; nothing changed.
         """
-        return await self._writer.run(lambda: self._transact(change))
+        asked = time.perf_counter()
+
+        def timed() -> T:
+            began = time.perf_counter()
+            self.write_wait.observe(began - asked)
+            try:
+                return self._transact(change)
+            finally:
+                self.write_time.observe(time.perf_counter() - began)
+
+        return await self._writer.run(timed)
 
     async def read(self, query: Callable[[sqlite3.Connection], T]) -> T:
         """Run a query in one read transaction: everything it sees is of one instant.

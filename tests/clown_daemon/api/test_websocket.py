@@ -326,14 +326,17 @@ def stalled_client(api: ApiServer) -> socket.socket:
 
 
 async def test_a_client_that_takes_nothing_is_cut_and_others_miss_nothing(tmp_path: Path) -> None:
-    async with running_api(tmp_path, stall_seconds=0.2) as api, follow(api) as client:
+    async with running_api(tmp_path, stall_seconds=1) as api, follow(api) as client:
         with await asyncio.to_thread(stalled_client, api):
             await attached(api, 2)
-            for _ in range(40):
-                await api.record(*("x" * 2000 for _ in range(100)))
-            events = await receive(client, 4000)
+            # Read meanwhile: a client that waits for the end of the recording is a stalled one too.
+            async with asyncio.TaskGroup() as tasks:
+                reading = tasks.create_task(receive(client, 4000), name="reading")
+                for _ in range(40):
+                    await api.record(*("x" * 2000 for _ in range(100)))
             await attached(api, 1)
-    assert [event["seq"] for event in events] == list(range(1, 4001))
+    assert [event["seq"] for event in reading.result()] == list(range(1, 4001))
+    assert api.broadcaster.stalled == 1
 
 
 async def test_a_stalled_client_does_not_hold_up_the_end(api: ApiServer) -> None:
