@@ -170,7 +170,14 @@ async def _build(
         catalogue=catalogue,
         database=database,
         broadcaster=broadcaster,
-        facts=DaemonFacts(pid=os.getpid(), clock=clock, database=database, count_profiles=count_profiles),
+        facts=DaemonFacts(
+            pid=os.getpid(),
+            clock=clock,
+            database=database,
+            count_profiles=count_profiles,
+            count_clients=lambda: broadcaster.active_clients,
+            count_runs=lambda: profiles.active_runs,
+        ),
         agents=AgentService(catalogue=catalogue, database=database, environ=environ, clock=clock),
         profiles=profiles,
         supervisor=supervisor,
@@ -268,7 +275,7 @@ async def _stop_when_idle(parts: Parts, timeout_seconds: float) -> None:
         return
     while True:
         await asyncio.sleep(min(IDLE_CHECK_SECONDS, timeout_seconds / 4))
-        if parts.broadcaster.active_clients or parts.profiles.active_runs:
+        if parts.facts.needed_by():
             parts.facts.touch()
         elif parts.facts.idle_seconds() >= timeout_seconds:
             parts.facts.request_shutdown("idle_timeout")

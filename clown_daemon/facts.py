@@ -1,14 +1,17 @@
 """What the daemon knows of itself: identity, problems, when it was last needed, and whether it was asked to stop."""
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 
 import msgspec
 
 from clown_daemon import __version__
 from clown_daemon.clock import Clock
+from clown_daemon.errors import DomainError
 from clown_daemon.protocol.events import DaemonShuttingDown, DaemonStarted, DaemonUpdated, ShutdownReason
+from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.resources import Daemon, DaemonStatus
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.database import Database, Transaction
@@ -28,6 +31,8 @@ class DaemonFacts:
         clock: Clock,
         database: Database,
         count_profiles: Callable[[], Awaitable[int]],
+        count_clients: Callable[[], int],
+        count_runs: Callable[[], int],
     ) -> None:
         self.version = __version__
         self.instance = secrets.token_hex(8)
@@ -36,6 +41,9 @@ class DaemonFacts:
         self._clock = clock
         self._database = database
         self._count_profiles = count_profiles
+        self._count_clients = count_clients
+        self._count_runs = count_runs
+        self._commands = 0
         self._started_ms = clock.now_ms()
         self._touched = clock.monotonic()
         self._daemon = Daemon(
@@ -60,6 +68,30 @@ class DaemonFacts:
     def touch(self) -> None:
         """Somebody needs the daemon now."""
         self._touched = self._clock.monotonic()
+
+    @contextlib.contextmanager
+    def command(self) -> Iterator[None]:
+        """Be needed while a command is carried out.
+
+        Raises:
+            DomainError: `shutting_down`; what began now would be cut short.
+        """
+        if self.shutdown_requested.is_set():
+            raise DomainError(ProblemCode.SHUTTING_DOWN, "the daemon is shutting down")
+        self._commands += 1
+        try:
+            yield
+        finally:
+            self._commands -= 1
+
+    def needed_by(self) -> tuple[str, ...]:
+        """Say who needs the daemon right now, a few words each; empty when it is idle."""
+        counted = (
+            (self._count_clients(), "client follows", "clients follow"),
+            (self._count_runs(), "run is under way", "runs are under way"),
+            (self._commands, "command is carried out", "commands are carried out"),
+        )
+        return tuple(f"{count} {one if count == 1 else many}" for count, one, many in counted if count)
 
     def idle_seconds(self) -> float:
         """How long ago somebody last needed it."""

@@ -6,6 +6,7 @@ from aiohttp import web
 
 from clown_daemon.api import websocket
 from clown_daemon.api.access import access_rules
+from clown_daemon.api.commands import SHUTDOWN_PATH, count_commands
 from clown_daemon.api.problems import tell_problems
 from clown_daemon.api.routes import agents, daemon, metrics, profiles, providers, stream, usage
 from clown_daemon.api.services import SERVICES, Services
@@ -35,7 +36,7 @@ ROUTES = (
     web.post("/api/usage/import-claude", usage.import_claude),
     # The daemon, and everything at once
     web.get("/api/daemon/status", daemon.get_status),
-    web.post("/api/daemon/shutdown", daemon.shut_down),
+    web.post(SHUTDOWN_PATH, daemon.shut_down),
     web.get("/api/health", daemon.get_health),
     web.get("/api/snapshot", stream.get_snapshot),
     web.get("/api/events", stream.get_events),
@@ -54,7 +55,7 @@ def build_app(services: Services, *, allowed_origins: Collection[str], auth: str
         token: the daemon's access token.
     """
     rules = access_rules(allowed_origins=allowed_origins, auth=auth, token=token)
-    app = web.Application(middlewares=[tell_problems, rules], client_max_size=MAX_BODY_BYTES)
+    app = web.Application(middlewares=[tell_problems, rules, count_commands], client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = services
     app.add_routes(ROUTES)
     return app

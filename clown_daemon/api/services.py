@@ -1,6 +1,7 @@
 """What the API serves: the services it calls, as it needs them. `daemon.py` passes the implementations."""
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -85,6 +86,8 @@ class DaemonFacts(Protocol):
     async def status(self) -> DaemonStatus: ...
     def touch(self) -> None: ...
     def request_shutdown(self, reason: ShutdownReason) -> None: ...
+    def needed_by(self) -> tuple[str, ...]: ...
+    def command(self) -> AbstractContextManager[None]: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,7 +22,7 @@ from clown_daemon.protocol.replies import (
     RunStarted,
     RunStopped,
 )
-from clown_daemon.protocol.requests import CreateProfile, Period, RunProfile, UpdateProfile
+from clown_daemon.protocol.requests import CreateProfile, Period, RunProfile, ShutDown, UpdateProfile
 from clown_daemon.protocol.resources import (
     AgentDetail,
     AgentSummary,
@@ -169,9 +169,9 @@ class DaemonApi:
         """How the daemon is."""
         return await self._get("/api/daemon/status", DaemonStatus)
 
-    async def shutdown(self) -> Message:
+    async def shutdown(self, request: ShutDown | None = None) -> Message:
         """Ask the daemon to stop; it answers before it does."""
-        return await self._call("POST", "/api/daemon/shutdown", Message)
+        return await self._call("POST", "/api/daemon/shutdown", Message, body=request)
 
     async def health(self) -> Health:
         """Whether it lives; needs no access."""

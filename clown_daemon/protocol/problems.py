@@ -32,6 +32,7 @@ class ProblemCode(StrEnum):
     AGENT_NOT_INSTALLED = "agent_not_installed"
     INCOMPATIBLE_PROVIDER = "incompatible_provider"
     IMPORT_RUNNING = "import_running"
+    BUSY = "busy"
     GONE = "gone"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -66,6 +67,7 @@ STATUS: dict[ProblemCode, int] = {
     ProblemCode.AGENT_NOT_INSTALLED: 409,
     ProblemCode.INCOMPATIBLE_PROVIDER: 400,
     ProblemCode.IMPORT_RUNNING: 409,
+    ProblemCode.BUSY: 409,
     ProblemCode.GONE: 410,
     ProblemCode.TOO_LARGE: 413,
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: 415,

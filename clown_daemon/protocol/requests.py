@@ -43,6 +43,15 @@ class RunProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """An absolute path; None is the profile's home."""
 
 
+class ShutDown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /api/daemon/shutdown`; an empty one stops it."""
+
+    if_idle: bool = False
+    """Only when nobody needs it: no client but passive ones, no run, no command; else `busy` says what keeps it."""
+    reason: Literal["stop", "upgrade"] = "stop"
+    """What `DaemonShuttingDown` and the close of the streams tell."""
+
+
 class NoBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a command that takes none: empty, or `{}`."""
 

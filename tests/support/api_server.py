@@ -1,7 +1,7 @@
 """The API on a real socket with a real database, and fakes of the services behind it."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -167,6 +167,8 @@ class FakeDaemon:
     instance: str = "i1"
     touched: int = 0
     asked_to_stop: list[str] = field(default_factory=list)
+    needed: tuple[str, ...] = ()
+    commands: int = 0
 
     def daemon(self) -> Daemon:
         return Daemon(pid=1, version=self.version, instance=self.instance, started_at="2026-01-08T10:30:00Z")
@@ -181,6 +183,14 @@ class FakeDaemon:
 
     def request_shutdown(self, reason: str) -> None:
         self.asked_to_stop.append(reason)
+
+    def needed_by(self) -> tuple[str, ...]:
+        return self.needed
+
+    @contextlib.contextmanager
+    def command(self) -> Iterator[None]:
+        self.commands += 1
+        yield
 
 
 @dataclass

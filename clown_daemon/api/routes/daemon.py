@@ -4,9 +4,11 @@ from aiohttp import web
 
 from clown_daemon.api.routes.replies import answer, body, query
 from clown_daemon.api.services import SERVICES
+from clown_daemon.errors import DomainError
 from clown_daemon.protocol import codec
+from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import Health, Message
-from clown_daemon.protocol.requests import NoBody, NoQuery
+from clown_daemon.protocol.requests import NoQuery, ShutDown
 
 
 async def get_status(request: web.Request) -> web.Response:
@@ -15,8 +17,16 @@ async def get_status(request: web.Request) -> web.Response:
 
 
 async def shut_down(request: web.Request) -> web.Response:
-    await body(request, NoBody)
-    request.app[SERVICES].daemon.request_shutdown("stop")
+    asked = await body(request, ShutDown)
+    daemon = request.app[SERVICES].daemon
+    # Nothing is awaited between the question and the request: whoever comes after it finds the daemon stopping.
+    if asked.if_idle and (needed_by := daemon.needed_by()):
+        raise DomainError(
+            ProblemCode.BUSY,
+            f"the daemon is needed: {', '.join(needed_by)}",
+            hint="without if_idle it stops anyway",
+        )
+    daemon.request_shutdown(asked.reason)
     return answer(Message(message="the daemon is stopping"), status=202)
 
 

@@ -192,7 +192,29 @@ async def test_a_stopping_daemon_says_so(api: ApiServer) -> None:
 async def test_a_request_to_stop_is_passed_on(api: ApiServer) -> None:
     async with api.client() as client:
         assert (await client.post("/api/daemon/shutdown")).status_code == 202
-    assert api.daemon.asked_to_stop == ["stop"]
+        assert (await client.post("/api/daemon/shutdown", json={"reason": "upgrade"})).status_code == 202
+    assert api.daemon.asked_to_stop == ["stop", "upgrade"]
+    assert api.daemon.commands == 0, "the request to end would be its own obstacle"
+
+
+async def test_a_daemon_that_is_needed_is_stopped_only_when_told_so_plainly(api: ApiServer) -> None:
+    api.daemon.needed = ("2 clients follow", "1 run is under way")
+    async with api.client() as client:
+        reply = await client.post("/api/daemon/shutdown", json={"if_idle": True, "reason": "upgrade"})
+        assert (reply.status_code, reply.json()["code"]) == (409, "busy")
+        assert reply.json()["error"] == "the daemon is needed: 2 clients follow, 1 run is under way"
+        assert api.daemon.asked_to_stop == []
+        api.daemon.needed = ()
+        await client.post("/api/daemon/shutdown", json={"if_idle": True, "reason": "upgrade"})
+        assert api.daemon.asked_to_stop == ["upgrade"]
+
+
+async def test_commands_are_counted_and_reads_are_not(api: ApiServer) -> None:
+    async with api.client() as client:
+        await client.get("/api/agents")
+        assert api.daemon.commands == 0
+        await client.post("/api/agents/detect")
+        assert api.daemon.commands == 1
 
 
 async def test_an_unavailable_store_is_a_503(api: ApiServer) -> None:
