@@ -28,8 +28,8 @@ from clown_daemon.protocol.resources import (
 from clown_tui.state.model import Model
 from clown_tui.state.reducer import reduce
 from tests.integration.conftest import QUICK_AGENT
+from tests.support.chaos.proxy import ChaosProxy
 from tests.support.real_daemon import RealDaemon
-from tests.support.tcp_relay import TcpRelay
 from tests.support.waiting import until
 
 STEPS = 200
@@ -130,21 +130,21 @@ async def _play(steps: list[Step], crashes: set[int]) -> None:
         daemon.add_agent("quick", QUICK_AGENT)
         await daemon.start()
         follow = Follow()
-        async with TcpRelay(daemon.port) as relay, Follower(relay.url) as follower:
+        async with ChaosProxy(daemon.port) as proxy, Follower(proxy.url) as follower:
             following = asyncio.create_task(follow.run(follower), name="follow")
             for number, step in enumerate(steps):
                 if number in crashes:
                     await daemon.kill()
                     await daemon.start()
-                await _do(step, daemon, relay, follower)
-            relay.release()
+                await _do(step, daemon, proxy, follower)
+            proxy.release()
             await _agrees(follow, daemon, follower)
             following.cancel()
         await daemon.stop()
 
 
 async def _do(  # noqa: C901, PLR0912  # one case a command
-    step: Step, daemon: RealDaemon, relay: TcpRelay, follower: Follower
+    step: Step, daemon: RealDaemon, proxy: ChaosProxy, follower: Follower
 ) -> None:
     path = f"/api/profiles/{step.alias}"
     match step.what:
@@ -168,11 +168,11 @@ async def _do(  # noqa: C901, PLR0912  # one case a command
         case "import":
             await daemon.call("POST", "/api/usage/import-claude")
         case "drop":
-            relay.cut()
+            proxy.cut()
         case "hold":
-            relay.hold()
+            proxy.hold()
         case "release":
-            relay.release()
+            proxy.release()
         case "refresh":
             follower.refresh()
 

@@ -1,4 +1,8 @@
-"""A real daemon in a child process, with a home and state of its own below a test's folder."""
+"""A real daemon in a child process, with a home and state of its own below a test's folder.
+
+Everything it tells is recorded by a passive client, and each time the daemon ends, the record is held against the six
+properties of the stream: every test that uses a real daemon also tests these.
+"""
 
 import asyncio
 import contextlib
@@ -6,11 +10,16 @@ import json
 import os
 import signal
 import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import httpx
+
+from tests.support.chaos.history import Commanded, SnapshotRead
+from tests.support.chaos.recorder import Recorder
+from tests.support.chaos.validator import assert_valid
 
 START_SECONDS = 20
 
@@ -41,12 +50,20 @@ def clean_environment(root: Path) -> dict[str, str]:
 class RealDaemon:
     """A daemon that can be started, killed and started again on the same port and state."""
 
-    def __init__(self, root: Path, **environ: str) -> None:
+    def __init__(self, root: Path, *, recorded: bool = True, **environ: str) -> None:
+        """Prepare a daemon.
+
+        Args:
+            root: everything of it lies below.
+            recorded: whether its history is recorded and judged; not for a test that damages its files on purpose.
+            environ: more variables of its environment.
+        """
         self.root = root
         self.environ = {**clean_environment(root), **environ}
         self.port = 0
         self.pid = 0
         self.process: asyncio.subprocess.Process | None = None
+        self._recorder = Recorder(self.state_dir) if recorded else None
 
     @property
     def url(self) -> str:
@@ -92,6 +109,8 @@ class RealDaemon:
             raise AssertionError(f"no daemon: {facts} {out.decode()} {err.decode()}")
         self.pid = facts["pid"]
         self.port = int(facts["url"].rsplit(":", 1)[1])
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.begin, self.port)
 
     async def kill(self) -> None:
         """Kill it the hard way."""
@@ -99,6 +118,8 @@ class RealDaemon:
 
     async def stop(self) -> int:
         """Ask it to end, and answer its exit code."""
+        if self._recorder is not None and self.process is not None and self.process.returncode is None:
+            await asyncio.to_thread(self._recorder.read_snapshot, self.port)
         return await self._end(signal.SIGTERM)
 
     async def _end(self, number: signal.Signals) -> int:
@@ -108,6 +129,9 @@ class RealDaemon:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(number)
         await asyncio.wait_for(process.communicate(), START_SECONDS)
+        if self._recorder is not None:
+            await asyncio.to_thread(self._recorder.end)
+            assert_valid(self._recorder.history, self.root)
         return process.returncode or 0
 
     async def call(self, method: str, path: str, body: object = None, **options: Any) -> httpx.Response:
@@ -117,7 +141,34 @@ class RealDaemon:
         async with client:
             if body is not None:
                 options["json"] = body
-            return await client.request(method, path, **options)
+            asked_at = time.monotonic()
+            reply = await client.request(method, path, **options)
+        if self._recorder is not None:
+            self._record(method, path, body, asked_at, reply)
+        return reply
+
+    def _record(self, method: str, path: str, body: object, asked_at: float, reply: httpx.Response) -> None:
+        assert self._recorder is not None
+        history = self._recorder.history
+        data = (
+            reply.json().get("data") if reply.headers.get("Content-Type", "").startswith("application/json") else None
+        )
+        data = data if isinstance(data, dict) else None
+        if method == "GET":
+            if path == "/api/snapshot" and reply.status_code == 200 and data is not None:
+                history.add(SnapshotRead(client="test", asked_at=asked_at, data=data))
+            return
+        history.add(
+            Commanded(
+                client="test",
+                asked_at=asked_at,
+                method=method,
+                path=path,
+                body=body if isinstance(body, dict) else None,
+                status=reply.status_code,
+                reply=data,
+            )
+        )
 
     async def ask(self, method: str, path: str, body: object = None) -> Any:
         """One HTTP call that must succeed; answers its data."""
@@ -133,9 +184,9 @@ def _read_line(descriptor: int) -> str:
 
 
 @contextlib.asynccontextmanager
-async def running_daemon(root: Path, **environ: str) -> AsyncIterator[RealDaemon]:
+async def running_daemon(root: Path, *, recorded: bool = True, **environ: str) -> AsyncIterator[RealDaemon]:
     """A running daemon that is gone afterwards."""
-    daemon = RealDaemon(root, **environ)
+    daemon = RealDaemon(root, recorded=recorded, **environ)
     await daemon.start()
     try:
         yield daemon
