@@ -14,6 +14,9 @@ from clown_daemon.errors import ConfigError
 from clown_daemon.paths import DEFAULT_PORT
 from clown_daemon.protocol.names import nearest_name
 
+MOST_RETENTION = 10**12
+"""As good as for ever, in every unit; infinity is no number to count with."""
+
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Every setting of the daemon, with its unit and default."""
@@ -28,6 +31,12 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Web origins (`http://127.0.0.1:3000`) that may call, besides the daemon's own."""
     stop_grace_secs: float = 5
     """How long a run may take to end after TERM before it is killed."""
+    retention_events: int = 100_000
+    """How many events are kept; the oldest go first. Whichever of the three bounds is passed first counts."""
+    retention_days: float = 7
+    """How long events are kept."""
+    retention_bytes: int = 64 * 1024 * 1024
+    """How much the kept events may fill, encoded."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_file_bytes: int = 2_000_000
     """The log file is rotated at this size; three old ones are kept."""
@@ -56,6 +65,12 @@ def load_config(file: Path, environ: Mapping[str, str], flags: Mapping[str, obje
     config = _convert({**values, **from_environ, **from_flags}, "the configuration")
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"port {config.port} is no port", hint="use 0 to 65535; 0 takes any free one")
+    for name in ("retention_events", "retention_days", "retention_bytes"):
+        if not 0 < getattr(config, name) <= MOST_RETENTION:
+            raise ConfigError(
+                f"{name} {getattr(config, name)} cannot be used",
+                hint="use more than 0, or leave it out for the default",
+            )
     return config
 
 

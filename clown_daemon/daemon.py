@@ -36,6 +36,7 @@ from clown_daemon.store.agents import read_agent
 from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
 from clown_daemon.store.profiles import read_profiles
+from clown_daemon.store.retention import Limits, Pruner
 from clown_daemon.usage.service import UsageService
 from clown_daemon.vitals import watch_lag
 
@@ -44,6 +45,8 @@ logger = logging.getLogger(__name__)
 HEALTH_SECONDS = 2
 """How often the daemon looks whether what it says of its own health is still true."""
 IDLE_CHECK_SECONDS = 1
+LOG_PAGE_BYTES = 256 * 1024
+"""What is read of the log at once for a client that is behind: there may be many of them."""
 RETRY_SECONDS = (1, 5, 30, 60)
 """How long a background task that failed rests before it runs again; the last one repeats."""
 
@@ -60,6 +63,7 @@ class Parts:
     profiles: ProfileService
     supervisor: Supervisor
     usage: UsageService
+    pruner: Pruner
     loop_lag: Histogram = field(default_factory=Histogram)
 
 
@@ -126,7 +130,9 @@ async def _database(paths: Paths, clock: Clock) -> AsyncIterator[tuple[Database,
         head = await database.read(read_head)
 
         async def read_log(seq: int, limit: int) -> list[EncodedEvent]:
-            return await database.read(lambda connection: read_after(connection, seq, limit=limit))
+            return await database.read(
+                lambda connection: read_after(connection, seq, limit=limit, most_bytes=LOG_PAGE_BYTES)
+            )
 
         broadcaster = Broadcaster(database_reader=read_log, log=database.log, head=head)
         announced.append(broadcaster.publish)
@@ -182,6 +188,15 @@ async def _build(
         profiles=profiles,
         supervisor=supervisor,
         usage=UsageService(database=database, clock=clock, environ=environ, paths=paths, profiles=claude_folders),
+        pruner=Pruner(database=database, clock=clock, limits=_limits(config)),
+    )
+
+
+def _limits(config: Config) -> Limits:
+    return Limits(
+        events=config.retention_events,
+        age_ms=round(config.retention_days * 86_400_000),
+        bytes=config.retention_bytes,
     )
 
 
@@ -226,6 +241,7 @@ async def _live(
         background = [
             tasks.create_task(health.keep("agent detection", parts.agents.watch), name="agents.watch"),
             tasks.create_task(health.keep("usage following", parts.usage.follow), name="usage.follow"),
+            tasks.create_task(health.keep("pruning of old events", parts.pruner.watch), name="retention"),
             tasks.create_task(health.watch(), name="health"),
             tasks.create_task(watch_lag(parts.loop_lag), name="loop.lag"),
             tasks.create_task(_stop_when_idle(parts, config.idle_timeout_secs), name="idle"),

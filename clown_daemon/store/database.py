@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
+WAL_BYTES = 8 * 1024 * 1024
+"""What a write-ahead log that grew past this (behind a long read) is cut back to at its next start over."""
 DISK_FULL_HINT = "free some space; the daemon goes on serving what it knows"
 
 
@@ -182,7 +184,10 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    # Takes effect in a new file only: what the pruned log leaves can be given back page by page.
+    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
     connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
     # FULL: with NORMAL a power loss could take back an event that a client has seen, and use its number again.
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -82,8 +82,12 @@ def read_after(
     limit: int,
     types: Collection[str] | None = None,
     profile: str | None = None,
+    most_bytes: int | None = None,
 ) -> list[EncodedEvent]:
-    """Events with a number above `seq`, oldest first, at most `limit`, narrowed by type and profile if given."""
+    """Events with a number above `seq`, oldest first, at most `limit`, narrowed by type and profile if given.
+
+    With `most_bytes` the answer ends with the event whose body passes it.
+    """
     where = ["seq > ?"]
     values: list[object] = [seq]
     if types is not None:
@@ -96,4 +100,11 @@ def read_after(
         f"SELECT seq, type, profile, body FROM events WHERE {' AND '.join(where)} ORDER BY seq LIMIT ?",  # noqa: S608  # only placeholders are joined
         (*values, limit),
     )
-    return [EncodedEvent(row["seq"], row["type"], row["profile"], row["body"]) for row in rows]
+    found: list[EncodedEvent] = []
+    size = 0
+    for row in rows:
+        found.append(EncodedEvent(row["seq"], row["type"], row["profile"], row["body"]))
+        size += len(row["body"])
+        if most_bytes is not None and size > most_bytes:
+            break
+    return found

@@ -34,6 +34,9 @@ def test_origins_come_as_a_comma_list_from_the_environment(tmp_path: Path) -> No
         ("port = [", "is not valid TOML", "mend the line"),
         ('auth = "off"', "does not fit", "docs/configuration.md"),
         ("port = 70000", "70000 is no port", "0 takes any free one"),
+        ("retention_events = 0", "retention_events 0 cannot be used", "more than 0"),
+        ("retention_days = inf", "retention_days inf cannot be used", "more than 0"),
+        ("retention_bytes = -5", "retention_bytes -5 cannot be used", "more than 0"),
         ("port = -1", "-1 is no port", "0 takes any free one"),
     ],
 )

@@ -349,6 +349,23 @@ async def test_a_stalled_client_does_not_hold_up_the_end(api: ApiServer) -> None
         await attached(api, 0)
 
 
+async def test_a_plain_client_below_the_floor_is_closed_without_a_control_frame(
+    api: ApiServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clown_daemon.broadcaster.RING_EVENTS", 4)
+    async with follow(api) as client:
+        for _ in range(20):
+            await api.record(*"abcde")
+        assert [event["seq"] for event in await receive(client, 100)] == list(range(1, 101))
+        await api.database.write(lambda one: one.connection.execute("DELETE FROM events WHERE seq <= 90"))
+        cursor = api.broadcaster.cursors[0]
+        cursor.seq = 50
+        cursor.behind.set()
+        with pytest.raises(websockets.ConnectionClosed):
+            await client.recv()
+        assert (client.close_code, client.close_reason) == (4008, "expired")
+
+
 async def test_a_client_below_the_floor_is_told_to_take_a_snapshot(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -52,6 +52,19 @@ async def test_reading_goes_on_after_a_number_oldest_first(database: Database) -
     assert [event.seq for event in read] == [2, 3, 4]
 
 
+async def test_reading_ends_with_the_event_that_passes_the_bytes(database: Database) -> None:
+    await fill(database)
+    sizes = [len(event.body) for event in await database.read(lambda connection: read_after(connection, 0, limit=9))]
+    for most_bytes, numbers in (
+        (0, [1]),
+        (sizes[0], [1, 2]),
+        (sum(sizes[:3]) - 1, [1, 2, 3]),
+        (10**6, list(range(1, 7))),
+    ):
+        read = await database.read(lambda one, most=most_bytes: read_after(one, 0, limit=9, most_bytes=most))  # type: ignore[misc]  # mypy cannot infer the default of a lambda
+        assert [event.seq for event in read] == numbers
+
+
 @pytest.mark.parametrize(
     ("types", "profile", "numbers"),
     [
