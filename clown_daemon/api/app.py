@@ -7,6 +7,7 @@ from aiohttp import web
 from clown_daemon.api import websocket
 from clown_daemon.api.access import access_rules
 from clown_daemon.api.commands import SHUTDOWN_PATH, count_commands
+from clown_daemon.api.connection import known_versions
 from clown_daemon.api.problems import tell_problems
 from clown_daemon.api.routes import agents, daemon, metrics, profiles, providers, stream, usage
 from clown_daemon.api.services import SERVICES, Services
@@ -40,7 +41,7 @@ ROUTES = (
     web.get("/api/health", daemon.get_health),
     web.get("/api/snapshot", stream.get_snapshot),
     web.get("/api/events", stream.get_events),
-    web.get("/ws", websocket.follow),
+    web.get("/ws", websocket.follow, allow_head=False),
     web.get("/metrics", metrics.get_metrics),
 )
 
@@ -55,7 +56,8 @@ def build_app(services: Services, *, allowed_origins: Collection[str], auth: str
         token: the daemon's access token.
     """
     rules = access_rules(allowed_origins=allowed_origins, auth=auth, token=token)
-    app = web.Application(middlewares=[tell_problems, rules, count_commands], client_max_size=MAX_BODY_BYTES)
+    middlewares = [tell_problems, known_versions, rules, count_commands]
+    app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = services
     app.add_routes(ROUTES)
     return app

@@ -1,14 +1,13 @@
 """The listener: one port on both loopback addresses, bound here or inherited from a service manager."""
 
+import asyncio
 import errno
-import logging
 import socket
 from collections.abc import Sequence
 
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
 
-logger = logging.getLogger(__name__)
+from clown_daemon.api.connection import Connection
 
 BACKLOG = 512
 """Connections that may wait to be accepted; the kernel's own bound may be lower."""
@@ -32,14 +31,11 @@ async def serve(
         OSError: the port is taken.
     """
     sockets = inherited or _bind(port)
-    logger.addFilter(_is_no_garbage)
     # Handlers are not cancelled when a caller goes away: a change that was begun is finished.
-    runner = web.AppRunner(
-        app, handle_signals=False, access_log=None, shutdown_timeout=2, handler_cancellation=False, logger=logger
-    )
+    runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2, handler_cancellation=False)
     await runner.setup()
     for listening in sockets:
-        await web.SockSite(runner, listening, backlog=BACKLOG).start()
+        await _Site(runner, listening).start()
     return runner, sockets[0].getsockname()[1]
 
 
@@ -52,9 +48,25 @@ async def stop_accepting(runner: web.AppRunner) -> None:
         await site.stop()
 
 
-def _is_no_garbage(record: logging.LogRecord) -> bool:
-    """Keep bytes that are not HTTP out of the log: they are answered 400, need nobody, and may hold a token."""
-    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+class _Site(web.BaseSite):
+    """A listening socket whose connections have the daemon's manners."""
+
+    def __init__(self, runner: web.BaseRunner, listening: socket.socket) -> None:
+        super().__init__(runner, backlog=BACKLOG)
+        self._listening = listening
+
+    @property
+    def name(self) -> str:
+        return "http://{}:{}".format(*self._listening.getsockname()[:2])
+
+    async def start(self) -> None:
+        await super().start()
+        server = self._runner.server
+        assert server is not None
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(
+            lambda: Connection(server, loop=loop), sock=self._listening, backlog=self._backlog
+        )
 
 
 def _bind(port: int) -> list[socket.socket]:

@@ -17,6 +17,10 @@ _CODES = frozenset(ProblemCode)
 _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "1"}}
 """What HTTP wants beside these statuses."""
 
+MAX_SENTENCE_LENGTH = 300
+MAX_HINT_LENGTH = 1000
+"""Characters; a hint may list all names that are known."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -28,11 +32,18 @@ def problem_response(
     request_id: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> web.Response:
-    """Answer a failure."""
-    problem = Problem(success=False, error=sentence, code=code, hint=hint, request_id=request_id)
+    """Answer a failure. Of long words of the caller, sentence and hint keep the beginning."""
+    hint = None if hint is None else shorten(hint, MAX_HINT_LENGTH)
+    error = shorten(sentence, MAX_SENTENCE_LENGTH)
+    problem = Problem(success=False, error=error, code=code, hint=hint, request_id=request_id)
     return web.Response(
         body=codec.encode(problem), status=STATUS[code], content_type="application/json", headers=headers
     )
+
+
+def shorten(text: str, length: int) -> str:
+    """Answer the text, or as much of its beginning as the length allows, and an ellipsis."""
+    return text if len(text) <= length else f"{text[:length]}..."
 
 
 @web.middleware
@@ -51,7 +62,7 @@ async def tell_problems(request: web.Request, handler: Handler) -> web.StreamRes
         return problem_response(ProblemCode.BAD_REQUEST, "the body is broken or not whole")
     except Exception:
         number = secrets.token_hex(4)
-        logger.exception("request %s: %s %s failed", number, request.method, request.path)
+        logger.exception("request %s: %s %s failed", number, request.method, request.rel_url.raw_path)
         return problem_response(
             ProblemCode.INTERNAL,
             "something went wrong inside the daemon",

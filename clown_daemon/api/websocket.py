@@ -10,11 +10,12 @@ from typing import cast
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from clown_daemon.api.problems import problem_response
+from clown_daemon.api.handshake import StreamSocket, refuse_handshake
+from clown_daemon.api.problems import MAX_SENTENCE_LENGTH, problem_response, shorten
 from clown_daemon.api.routes.replies import query
 from clown_daemon.api.routes.stream import event_types
 from clown_daemon.api.services import SERVICES, Services
-from clown_daemon.api.subscription import DOCUMENTED, Allowance, Subscription
+from clown_daemon.api.subscription import DOCUMENTED, MAX_NAME_LENGTH, Allowance, Subscription
 from clown_daemon.broadcaster import Broadcaster, Cursor, ExpiredError
 from clown_daemon.errors import DomainError
 from clown_daemon.protocol import codec
@@ -40,9 +41,6 @@ from clown_daemon.protocol.stream import (
 )
 from clown_daemon.store.event_log import read_floor, read_head
 
-CLOSE_SECONDS = 2
-"""How long a client may take to answer a close."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -52,16 +50,16 @@ async def follow(request: web.Request) -> web.StreamResponse:
     asked = query(request, StreamQuery)
     _check(asked)
     names = None if asked.events is None else event_types(asked.events)
-    # One byte more: aiohttp refuses a message that reaches its bound, the contract one that passes it.
-    socket = web.WebSocketResponse(compress=False, max_msg_size=MAX_MESSAGE_BYTES + 1, timeout=CLOSE_SECONDS)
-    if not socket.can_prepare(request).ok:
-        return _no_upgrade(request)
+    refusal = refuse_handshake(request)
+    if refusal is not None:
+        return refusal
     floor, head = await services.database.read(lambda connection: (read_floor(connection), read_head(connection)))
     if services.broadcaster.connections >= MAX_CONNECTIONS:
         services.refusals.count(ProblemCode.TOO_MANY_CONNECTIONS)
         return problem_response(
             ProblemCode.TOO_MANY_CONNECTIONS, "too many clients are connected", headers={"Retry-After": "5"}
         )
+    socket = StreamSocket(MAX_MESSAGE_BYTES)
     await socket.prepare(request)
     assert request.transport is not None
     seq, reason = _start(services.broadcaster, asked, floor, head)
@@ -76,21 +74,10 @@ async def follow(request: web.Request) -> web.StreamResponse:
     return socket
 
 
-def _no_upgrade(request: web.Request) -> web.Response:
-    if "Upgrade" in request.headers:
-        return problem_response(ProblemCode.BAD_REQUEST, "the WebSocket handshake is malformed")
-    return problem_response(
-        ProblemCode.UPGRADE_REQUIRED,
-        "this is a WebSocket",
-        hint="connect with a WebSocket client",
-        headers={"Upgrade": "websocket", "Connection": "Upgrade"},
-    )
-
-
 class _Outlet:
     """The transport of a connection, closed for events as soon as a close frame was sent: nothing may follow it."""
 
-    def __init__(self, transport: asyncio.Transport, socket: web.WebSocketResponse) -> None:
+    def __init__(self, transport: asyncio.Transport, socket: StreamSocket) -> None:
         self.write = transport.write
         self.get_write_buffer_size = transport.get_write_buffer_size
         self.abort = transport.abort
@@ -127,9 +114,7 @@ def _start(broadcaster: Broadcaster, asked: StreamQuery, floor: int, head: int) 
 class _Connection:
     """One client of the stream."""
 
-    def __init__(
-        self, services: Services, socket: web.WebSocketResponse, cursor: Cursor, subscription: Subscription
-    ) -> None:
+    def __init__(self, services: Services, socket: StreamSocket, cursor: Cursor, subscription: Subscription) -> None:
         self._services = services
         self._broadcaster = services.broadcaster
         self._socket = socket
@@ -198,6 +183,7 @@ class _Connection:
                 await self._take(message.data)
             elif message.type is WSMsgType.BINARY:
                 await self._socket.close(code=CloseCode.UNSUPPORTED_DATA, message=b"text only")
+        await self._socket.answer_close()
 
     async def _take(self, text: str) -> None:
         wait = self._allowance.take(self._services.clock.monotonic())
@@ -252,5 +238,6 @@ class _Connection:
 def _stream_error(error: codec.DecodeError, request_id: str | None) -> StreamError:
     # The stream has one code for every field that does not fit.
     code = "invalid_field" if error.code == "unknown_field" else error.code
-    sentence = f"{error}; {error.hint}" if error.hint else str(error)
-    return StreamError(code=cast("ErrorCode", code), error=sentence, field=error.field, request_id=request_id)
+    sentence = shorten(f"{error}; {error.hint}" if error.hint else str(error), MAX_SENTENCE_LENGTH)
+    field = shorten(error.field or "", MAX_NAME_LENGTH) or None
+    return StreamError(code=cast("ErrorCode", code), error=sentence, field=field, request_id=request_id)

@@ -208,7 +208,8 @@ def decode_query(query: Mapping[str, str], type_: type[T]) -> T:
     """Read query parameters; numbers come as text.
 
     Raises:
-        DecodeError: `unknown_parameter` with the nearest known one as hint, or `invalid_field`.
+        DecodeError: `unknown_parameter` with the nearest known one as hint, or `invalid_field`, also for a parameter
+            that is given twice.
     """
     known = _field_names(type_)
     for name in query:
@@ -217,6 +218,8 @@ def decode_query(query: Mapping[str, str], type_: type[T]) -> T:
             taken = f"known parameters: {', '.join(known)}" if known else "this call takes no parameters"
             hint = f"did you mean {near!r}?" if near else taken
             raise DecodeError("unknown_parameter", f"unknown parameter {name!r}", field=name, hint=hint)
+    if len(query) != len(set(query)):
+        raise DecodeError("invalid_field", "a parameter is given twice")
     try:
         return msgspec.convert(dict(query), type=type_, strict=False)
     except msgspec.ValidationError as error:

@@ -3,10 +3,13 @@
 `UNSET` means "not given"; it differs from None ("make it empty") where a field may be emptied.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, UnsetType
+
+Position = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
+"""The number of an event or a line; JSON carries no larger ones exactly."""
 
 
 class CreateProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -99,7 +102,7 @@ class ImportClaudeQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of `GET /api/events`."""
 
-    since: int = 0
+    since: Position = 0
     types: str | None = None
     """Names, globs and groups, separated by commas."""
     profile: str | None = None
@@ -116,7 +119,7 @@ class MetricsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class OutputQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of `GET /api/profiles/{alias}/output`."""
 
-    after: int = 0
+    after: Position = 0
     """The number of the last line the caller has; lines count from 1."""
     limit: int = 1000
 
@@ -125,7 +128,7 @@ class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     """The query of `/ws`."""
 
     hello: int | None = None
-    since: int | None = None
+    since: Position | None = None
     log: str | None = None
     events: str | None = None
     passive: int | None = None

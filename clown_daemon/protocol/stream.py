@@ -6,7 +6,7 @@ without `seq`.
 """
 
 from enum import IntEnum
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -138,13 +138,17 @@ class ControlFrame(msgspec.Struct, frozen=True, kw_only=True):
     data: ControlData
 
 
+RequestId = Annotated[str, msgspec.Meta(max_length=128)]
+"""A client's own name for an action; the reply has it too."""
+
+
 class Subscribe(
     msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag_field="action", tag="subscribe"
 ):
     """Ask for these events; the first subscribe narrows from all, later ones add, `["*"]` restores all."""
 
     events: tuple[str, ...]
-    request_id: str | None = None
+    request_id: RequestId | None = None
 
 
 class Unsubscribe(
@@ -153,7 +157,7 @@ class Unsubscribe(
     """Ask for these events no longer."""
 
     events: tuple[str, ...]
-    request_id: str | None = None
+    request_id: RequestId | None = None
 
 
 Action = Subscribe | Unsubscribe

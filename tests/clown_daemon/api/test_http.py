@@ -94,7 +94,7 @@ FAILURES: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "/api/agents", {"headers": {"Authorization": b"Bearer \xff"}}, 401, "unauthorized"),
     ("POST", "/api/profiles", {"json": {"alias": "x" * 3_000_000}}, 413, "too_large"),
     ("GET", "/ws", {}, 426, "upgrade_required"),
-    ("GET", "/ws", {"headers": {"Upgrade": "websocket", "Connection": "Upgrade"}}, 400, "bad_request"),
+    ("GET", "/ws", {"headers": {"Upgrade": "h2c", "Connection": "Upgrade"}}, 400, "bad_request"),
     ("GET", "/ws?since=1", {}, 400, "invalid_field"),
     ("GET", "/ws?since=-1&log=x", {}, 400, "invalid_field"),
     ("GET", "/ws?hello=yes", {}, 400, "invalid_field"),
