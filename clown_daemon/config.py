@@ -16,6 +16,7 @@ from clown_daemon.protocol.names import nearest_name
 
 MOST_RETENTION = 10**12
 """As good as for ever, in every unit; infinity is no number to count with."""
+Auth = Literal["auto", "token", "off"]
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -25,8 +26,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """The one port of HTTP and WebSocket, on loopback; 0 takes any free one."""
     idle_timeout_secs: float = 600
     """Stop after this long without a client, a run or a request; 0 never stops."""
-    auth: Literal["auto", "token"] = "auto"
-    """`auto` lets this machine's callers in without a token; `token` asks every caller."""
+    auth: Auth = "auto"
+    """`auto` lets this user's programs in without a token, `token` asks everybody for it, `off` nobody."""
     allowed_origins: tuple[str, ...] = ()
     """Web origins (`http://127.0.0.1:3000`) that may call, besides the daemon's own."""
     stop_grace_secs: float = 5

@@ -17,6 +17,7 @@ from pathlib import Path
 from aiohttp import web
 
 from clown_daemon.agents.service import AgentService
+from clown_daemon.api.access import Gate, open_gate
 from clown_daemon.api.app import Services, build_app
 from clown_daemon.api.listener import serve, stop_accepting
 from clown_daemon.broadcaster import Broadcaster
@@ -25,7 +26,7 @@ from clown_daemon.config import Config
 from clown_daemon.errors import StartError
 from clown_daemon.facts import DaemonFacts
 from clown_daemon.histogram import Histogram
-from clown_daemon.instance import InstanceLock, ensure_token, port_owner, write_daemon_file
+from clown_daemon.instance import InstanceLock, port_owner, write_daemon_file
 from clown_daemon.manifests.catalogue import Catalogue, load_catalogue
 from clown_daemon.paths import Paths
 from clown_daemon.processes.supervisor import Supervisor
@@ -55,6 +56,7 @@ RETRY_SECONDS = (1, 5, 30, 60)
 class Parts:
     """The running daemon's parts."""
 
+    gate: Gate
     catalogue: Catalogue
     database: Database
     broadcaster: Broadcaster
@@ -72,7 +74,7 @@ class Starter:
     """Whoever started the daemon: what it is told, and what it passed on."""
 
     ready: Callable[[dict[str, object]], None]
-    """Called once, when the daemon answers: `{url, pid, version, state_dir}`."""
+    """Called once, when the daemon answers: `{url, pid, version, state_dir, access}`."""
     stopping: Callable[[str], None]
     """Called once, when the daemon begins to end, with the reason."""
     sockets: Sequence[socket.socket] = ()
@@ -90,33 +92,31 @@ async def run_daemon(
     """
     lock = InstanceLock(paths.lock_file)
     try:
-        token = ensure_token(paths.token_file)
-        async with _database(paths, clock) as (database, broadcaster):
-            parts = await _build(paths, config, environ, clock, database, broadcaster)
-            await parts.agents.prepare()
-            await parts.profiles.reconcile()
-            app = build_app(
-                Services(
-                    profiles=parts.profiles,
-                    agents=parts.agents,
-                    providers=parts.catalogue,
-                    usage=parts.usage,
-                    daemon=parts.facts,
-                    database=database,
-                    broadcaster=broadcaster,
-                    clock=clock,
-                    loop_lag=parts.loop_lag,
-                ),
-                allowed_origins=config.allowed_origins,
-                auth=config.auth,
-                token=token,
-            )
-            runner, port = await _listen(app, config.port, starter.sockets)
-            try:
-                await _live(parts, paths, config, clock, runner, port, starter)
-            finally:
-                await runner.cleanup()
-                paths.daemon_file.unlink(missing_ok=True)
+        with open_gate(paths, config) as gate:
+            async with _database(paths, clock) as (database, broadcaster):
+                parts = await _build(paths, config, environ, clock, database, broadcaster, gate)
+                await parts.agents.prepare()
+                await parts.profiles.reconcile()
+                app = build_app(
+                    Services(
+                        profiles=parts.profiles,
+                        agents=parts.agents,
+                        providers=parts.catalogue,
+                        usage=parts.usage,
+                        daemon=parts.facts,
+                        database=database,
+                        broadcaster=broadcaster,
+                        clock=clock,
+                        loop_lag=parts.loop_lag,
+                    ),
+                    gate,
+                )
+                runner, port = await _listen(app, config.port, starter.sockets)
+                try:
+                    await _live(parts, paths, config, clock, runner, port, starter)
+                finally:
+                    await runner.cleanup()
+                    paths.daemon_file.unlink(missing_ok=True)
     finally:
         lock.release()
 
@@ -148,6 +148,7 @@ async def _build(
     clock: Clock,
     database: Database,
     broadcaster: Broadcaster,
+    gate: Gate,
 ) -> Parts:
     catalogue = load_catalogue(paths)
 
@@ -173,6 +174,7 @@ async def _build(
         find_binary=find_binary,
     )
     return Parts(
+        gate=gate,
         catalogue=catalogue,
         database=database,
         broadcaster=broadcaster,
@@ -183,6 +185,7 @@ async def _build(
             count_profiles=count_profiles,
             count_clients=lambda: broadcaster.active_clients,
             count_runs=lambda: profiles.active_runs,
+            access=gate.access,
         ),
         agents=AgentService(catalogue=catalogue, database=database, environ=environ, clock=clock),
         profiles=profiles,
@@ -231,10 +234,19 @@ async def _live(
             "port": port,
             "version": facts.version,
             "instance": facts.instance,
+            "access": parts.gate.access,
         },
     )
     url = f"http://127.0.0.1:{port}"
-    starter.ready({"url": url, "pid": os.getpid(), "version": facts.version, "state_dir": str(paths.state_dir)})
+    starter.ready(
+        {
+            "url": url,
+            "pid": os.getpid(),
+            "version": facts.version,
+            "state_dir": str(paths.state_dir),
+            "access": parts.gate.access,
+        }
+    )
     logger.info("listening on %s, log %s", url, parts.database.log)
     health = _Health(parts)
     async with asyncio.TaskGroup() as tasks, _signals(parts):
@@ -242,6 +254,7 @@ async def _live(
             tasks.create_task(health.keep("agent detection", parts.agents.watch), name="agents.watch"),
             tasks.create_task(health.keep("usage following", parts.usage.follow), name="usage.follow"),
             tasks.create_task(health.keep("pruning of old events", parts.pruner.watch), name="retention"),
+            tasks.create_task(health.keep("token following", parts.gate.follow_token), name="token.follow"),
             tasks.create_task(health.watch(), name="health"),
             tasks.create_task(watch_lag(parts.loop_lag), name="loop.lag"),
             tasks.create_task(_stop_when_idle(parts, config.idle_timeout_secs), name="idle"),
@@ -281,7 +294,8 @@ class _Health:
     async def watch(self) -> None:
         """Publish what does not work whenever it changes."""
         while True:
-            problems = (*self._parts.catalogue.problems, *self._parts.usage.problems, *self._failed.values())
+            parts = self._parts
+            problems = (*parts.gate.problems, *parts.catalogue.problems, *parts.usage.problems, *self._failed.values())
             await self._parts.facts.record_problems(problems)
             await asyncio.sleep(HEALTH_SECONDS)
 

@@ -12,7 +12,7 @@ from clown_daemon.clock import Clock
 from clown_daemon.errors import DomainError
 from clown_daemon.protocol.events import DaemonShuttingDown, DaemonStarted, DaemonUpdated, ShutdownReason
 from clown_daemon.protocol.problems import ProblemCode
-from clown_daemon.protocol.resources import Daemon, DaemonStatus
+from clown_daemon.protocol.resources import Access, Daemon, DaemonStatus
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.database import Database, Transaction
 
@@ -33,6 +33,7 @@ class DaemonFacts:
         count_profiles: Callable[[], Awaitable[int]],
         count_clients: Callable[[], int],
         count_runs: Callable[[], int],
+        access: Access,
     ) -> None:
         self.version = __version__
         self.instance = secrets.token_hex(8)
@@ -47,7 +48,11 @@ class DaemonFacts:
         self._started_ms = clock.now_ms()
         self._touched = clock.monotonic()
         self._daemon = Daemon(
-            pid=pid, version=self.version, instance=self.instance, started_at=rfc3339(self._started_ms)
+            pid=pid,
+            version=self.version,
+            instance=self.instance,
+            started_at=rfc3339(self._started_ms),
+            access=access,
         )
 
     def daemon(self) -> Daemon:

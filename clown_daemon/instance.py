@@ -1,4 +1,4 @@
-"""One daemon per state folder: the lock, the token, and the file that tells others where the daemon listens.
+"""One daemon per state folder: the lock, and the file that tells others where the daemon listens.
 
 The lock is a `flock`, which the kernel releases when its holder dies, however it dies; the file is information only.
 """
@@ -6,15 +6,12 @@ The lock is a `flock`, which the kernel releases when its holder dies, however i
 import fcntl
 import json
 import os
-import secrets
 from pathlib import Path
 
 import psutil
 
 from clown_daemon.errors import StartError
 from clown_daemon.paths import Paths
-
-_TOKEN_BYTES = 32
 
 
 class AlreadyRunningError(StartError):
@@ -63,36 +60,6 @@ class InstanceLock:
     def release(self) -> None:
         """Let the next daemon in."""
         os.close(self._descriptor)
-
-
-def ensure_token(file: Path) -> str:
-    """Read the access token, or create it: 256 random bits, readable by the user alone.
-
-    Raises:
-        StartError: the file can be neither read nor created, or others may read it.
-    """
-    try:
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    except FileExistsError:
-        return _read_token(file)
-    except OSError as error:
-        raise StartError(f"the token {file} cannot be created: {error.strerror}") from error
-    token = secrets.token_urlsafe(_TOKEN_BYTES)
-    with os.fdopen(descriptor, "w", encoding="ascii") as out:
-        out.write(token + "\n")
-    return token
-
-
-def _read_token(file: Path) -> str:
-    try:
-        if file.stat().st_mode & 0o077:
-            raise StartError(f"others may read the token {file}", hint=f"chmod 600 {file}, or delete it for a new one")
-        token = file.read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise StartError(f"the token {file} cannot be read", hint="delete it: a new one is made at start") from error
-    if not token:
-        raise StartError(f"the token {file} is empty", hint="delete it: a new one is made at start")
-    return token
 
 
 def write_daemon_file(file: Path, facts: dict[str, object]) -> None:

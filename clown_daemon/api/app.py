@@ -1,11 +1,9 @@
 """The route table: reading it is reading the API."""
 
-from collections.abc import Collection
-
 from aiohttp import web
 
 from clown_daemon.api import websocket
-from clown_daemon.api.access import access_rules
+from clown_daemon.api.access import Gate, access_rules
 from clown_daemon.api.commands import SHUTDOWN_PATH, count_commands
 from clown_daemon.api.connection import known_versions
 from clown_daemon.api.problems import tell_problems
@@ -46,17 +44,14 @@ ROUTES = (
 )
 
 
-def build_app(services: Services, *, allowed_origins: Collection[str], auth: str, token: str) -> web.Application:
+def build_app(services: Services, gate: Gate) -> web.Application:
     """Build the application.
 
     Args:
         services: what the handlers call.
-        allowed_origins: web origins that may call, besides the daemon's own.
-        auth: `auto` or `token`.
-        token: the daemon's access token.
+        gate: who may call them.
     """
-    rules = access_rules(allowed_origins=allowed_origins, auth=auth, token=token)
-    middlewares = [tell_problems, known_versions, rules, count_commands]
+    middlewares = [tell_problems, known_versions, access_rules(gate), count_commands]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = services
     app.add_routes(ROUTES)

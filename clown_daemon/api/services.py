@@ -8,6 +8,7 @@ from typing import Protocol
 from aiohttp import web
 
 from clown_daemon.api.refusals import Refusals
+from clown_daemon.api.seats import Seats
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import Clock
 from clown_daemon.histogram import Histogram
@@ -105,6 +106,7 @@ class Services:
     heartbeat_seconds: float = HEARTBEAT_SECONDS
     refusals: Refusals = field(default_factory=Refusals)
     loop_lag: Histogram = field(default_factory=Histogram)
+    seats: Seats = field(default_factory=Seats)
 
 
 SERVICES = web.AppKey("services", Services)

@@ -5,15 +5,18 @@ Plain: the client sends nothing and gets events, nothing else. Extended (asked f
 """
 
 import asyncio
+import contextlib
 import logging
 from typing import cast
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
+from clown_daemon.api.access import TOKEN_REVOKED
 from clown_daemon.api.handshake import StreamSocket, refuse_handshake
 from clown_daemon.api.problems import MAX_SENTENCE_LENGTH, problem_response, shorten
 from clown_daemon.api.routes.replies import query
 from clown_daemon.api.routes.stream import event_types
+from clown_daemon.api.seats import NoSeatError
 from clown_daemon.api.services import SERVICES, Services
 from clown_daemon.api.subscription import DOCUMENTED, MAX_NAME_LENGTH, Allowance, Subscription
 from clown_daemon.broadcaster import Broadcaster, Cursor, ExpiredError
@@ -24,7 +27,6 @@ from clown_daemon.protocol.names import UnknownNameError
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import StreamQuery
 from clown_daemon.protocol.stream import (
-    MAX_CONNECTIONS,
     MAX_MESSAGE_BYTES,
     Action,
     CloseCode,
@@ -54,23 +56,26 @@ async def follow(request: web.Request) -> web.StreamResponse:
     if refusal is not None:
         return refusal
     floor, head = await services.database.read(lambda connection: (read_floor(connection), read_head(connection)))
-    if services.broadcaster.connections >= MAX_CONNECTIONS:
-        services.refusals.count(ProblemCode.TOO_MANY_CONNECTIONS)
-        return problem_response(
-            ProblemCode.TOO_MANY_CONNECTIONS, "too many clients are connected", headers={"Retry-After": "5"}
-        )
-    socket = StreamSocket(MAX_MESSAGE_BYTES)
-    await socket.prepare(request)
-    assert request.transport is not None
-    seq, reason = _start(services.broadcaster, asked, floor, head)
-    extended = bool(asked.hello) or asked.since is not None or names is not None
-    subscription = Subscription() if names is None else Subscription(names, narrowed=True)
-    wanted = subscription.filter if extended else DOCUMENTED
-    cursor = Cursor(_Outlet(request.transport, socket), seq, wanted, passive=asked.passive == 1)
-    connection = _Connection(services, socket, cursor, subscription)
-    if extended:
-        connection.greet(floor, resumed=asked.since is not None and reason is None, reason=reason)
-    await connection.serve()
+    with contextlib.ExitStack() as seat:
+        try:
+            seat.enter_context(services.seats.taken(has_token=TOKEN_REVOKED in request))
+        except NoSeatError:
+            services.refusals.count(ProblemCode.TOO_MANY_CONNECTIONS)
+            return problem_response(
+                ProblemCode.TOO_MANY_CONNECTIONS, "too many clients are connected", headers={"Retry-After": "5"}
+            )
+        socket = StreamSocket(MAX_MESSAGE_BYTES)
+        await socket.prepare(request)
+        assert request.transport is not None
+        seq, reason = _start(services.broadcaster, asked, floor, head)
+        extended = bool(asked.hello) or asked.since is not None or names is not None
+        subscription = Subscription() if names is None else Subscription(names, narrowed=True)
+        wanted = subscription.filter if extended else DOCUMENTED
+        cursor = Cursor(_Outlet(request.transport, socket), seq, wanted, passive=asked.passive == 1)
+        connection = _Connection(services, socket, cursor, subscription, token_revoked=request.get(TOKEN_REVOKED))
+        if extended:
+            connection.greet(floor, resumed=asked.since is not None and reason is None, reason=reason)
+        await connection.serve()
     return socket
 
 
@@ -114,12 +119,21 @@ def _start(broadcaster: Broadcaster, asked: StreamQuery, floor: int, head: int) 
 class _Connection:
     """One client of the stream."""
 
-    def __init__(self, services: Services, socket: StreamSocket, cursor: Cursor, subscription: Subscription) -> None:
+    def __init__(
+        self,
+        services: Services,
+        socket: StreamSocket,
+        cursor: Cursor,
+        subscription: Subscription,
+        *,
+        token_revoked: asyncio.Event | None,
+    ) -> None:
         self._services = services
         self._broadcaster = services.broadcaster
         self._socket = socket
         self._cursor = cursor
         self._subscription = subscription
+        self._token_revoked = token_revoked
         self._extended = asyncio.Event()
         self._allowance = Allowance(services.clock.monotonic())
 
@@ -149,9 +163,11 @@ class _Connection:
             async with asyncio.TaskGroup() as tasks:
                 beating = tasks.create_task(self._beat(), name="stream.heartbeat")
                 carrying = tasks.create_task(self._carry(), name="stream.catch_up")
+                leaving = tasks.create_task(self._leave(), name="stream.token")
                 await self._listen()
                 beating.cancel()
                 carrying.cancel()
+                leaving.cancel()
         except* Exception:  # the connection is no longer HTTP: nobody further up could answer
             logger.exception("a stream failed; its client can resume")
             await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"internal")
@@ -162,6 +178,12 @@ class _Connection:
 
     async def _shut(self, reason: str) -> None:
         await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())
+
+    async def _leave(self) -> None:
+        """End the stream of a client whose token was replaced; it may hold a stolen one."""
+        if self._token_revoked is not None:
+            await self._token_revoked.wait()
+            await self._socket.close(code=CloseCode.TOKEN_REPLACED, message=b"token replaced")
 
     async def _carry(self) -> None:
         try:

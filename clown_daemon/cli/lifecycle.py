@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import sys
 import time
 
 from clown_daemon.cli.command import (
@@ -17,6 +18,12 @@ from clown_daemon.cli.command import (
 from clown_daemon.errors import ClownError
 from clown_daemon.paths import Paths
 
+ACCESS = {
+    "own_user": "only you, on this machine",
+    "all_users": "every user of this machine may use the daemon, your keys and your agents",
+    "token": "whoever sends the token",
+}
+"""Who comes in, in words."""
 STOP_SECONDS = 20
 """How long `stop` waits for runs to end and the database to close."""
 
@@ -51,7 +58,7 @@ def add_commands(commands: "Commands[argparse.ArgumentParser]") -> None:
         commands,
         "status",
         _status,
-        summary="say where it listens, its process and version",
+        summary="say where it listens, its process, version and who may come in",
         description="Say whether the daemon runs, where it listens, its process, version and files.",
         epilog="exit codes:\n  0 it runs    3 it does not",
     )
@@ -68,8 +75,11 @@ def _start(options: argparse.Namespace) -> int:
         "pid": started.pid,
         "version": started.version,
         "state_dir": str(started.state_dir),
+        "access": started.access,
     }
     tell(answer, f"clown-daemon {started.version} runs on {started.url} (pid {started.pid})", as_json=options.json)
+    if started.access == "all_users":
+        print(f"clown-daemon: {ACCESS['all_users']}; auth = token keeps the others out", file=sys.stderr)
     return EXIT_OK
 
 
@@ -88,10 +98,12 @@ def _status(options: argparse.Namespace) -> int:
         "pid": found.pid,
         "version": found.version,
         "state_dir": str(found.state_dir),
+        "access": found.access,
     }
     sentence = (
         f"clown-daemon {found.version} runs on {found.url}\n"
-        f"process  {found.pid}\nstate    {found.state_dir}\nlog      {paths.log_file}"
+        f"process  {found.pid}\nstate    {found.state_dir}\nlog      {paths.log_file}\n"
+        f"access   {ACCESS.get(found.access or '', 'not told by this version')}"
     )
     tell(answer, sentence, as_json=options.json)
     return EXIT_OK

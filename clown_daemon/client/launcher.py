@@ -21,6 +21,7 @@ from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.errors import ClientError
 from clown_daemon.errors import StartError
 from clown_daemon.paths import DEFAULT_PORT, Paths
+from clown_daemon.protocol.resources import Access
 
 START_SECONDS = 10.0
 """How long a start may take, the wait for another caller's start included."""
@@ -37,6 +38,8 @@ class StartedDaemon:
     pid: int
     version: str
     state_dir: Path
+    access: Access | None = None
+    """Who comes in without a token."""
 
 
 class _DaemonFile(msgspec.Struct, frozen=True):
@@ -45,6 +48,7 @@ class _DaemonFile(msgspec.Struct, frozen=True):
     pid: int
     port: int
     version: str
+    access: Access | None = None
 
 
 class _ReadyLine(msgspec.Struct, frozen=True):
@@ -54,6 +58,7 @@ class _ReadyLine(msgspec.Struct, frozen=True):
     pid: int = 0
     version: str = ""
     state_dir: str = ""
+    access: Access | None = None
     error: str | None = None
     hint: str | None = None
     already_running: bool = False
@@ -117,7 +122,7 @@ async def find_daemon(paths: Paths) -> StartedDaemon | None:
         return None
     if status.pid != told.pid:
         return None  # another state folder's daemon has the port now
-    return StartedDaemon(url=url, pid=status.pid, version=status.version, state_dir=paths.state_dir)
+    return StartedDaemon(url=url, pid=status.pid, version=status.version, state_dir=paths.state_dir, access=told.access)
 
 
 # -- starting it ------------------------------------------------------------------------------------------------------
@@ -195,7 +200,9 @@ async def _spawn(environ: Mapping[str, str], port: int | None, paths: Paths) -> 
         return await _until_found(paths)
     if ready.error is not None:
         raise StartError(ready.error, hint=ready.hint)
-    return StartedDaemon(url=ready.url, pid=ready.pid, version=ready.version, state_dir=Path(ready.state_dir))
+    return StartedDaemon(
+        url=ready.url, pid=ready.pid, version=ready.version, state_dir=Path(ready.state_dir), access=ready.access
+    )
 
 
 def _launch(environ: Mapping[str, str], port: int | None, ready_descriptor: int) -> "subprocess.Popen[bytes]":

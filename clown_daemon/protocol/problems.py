@@ -20,6 +20,7 @@ class ProblemCode(StrEnum):
     UNAUTHORIZED = "unauthorized"
     FOREIGN_HOST = "foreign_host"
     FOREIGN_ORIGIN = "foreign_origin"
+    FOREIGN_USER = "foreign_user"
     NOT_FOUND = "not_found"
     UNKNOWN_PROFILE = "unknown_profile"
     UNKNOWN_AGENT = "unknown_agent"
@@ -55,6 +56,7 @@ STATUS: dict[ProblemCode, int] = {
     ProblemCode.UNAUTHORIZED: 401,
     ProblemCode.FOREIGN_HOST: 403,
     ProblemCode.FOREIGN_ORIGIN: 403,
+    ProblemCode.FOREIGN_USER: 403,
     ProblemCode.NOT_FOUND: 404,
     ProblemCode.UNKNOWN_PROFILE: 404,
     ProblemCode.UNKNOWN_AGENT: 404,

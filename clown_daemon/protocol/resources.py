@@ -308,6 +308,10 @@ class UsageImport(msgspec.Struct, frozen=True, kw_only=True):
 # -- the daemon, and everything at once -------------------------------------------------------------------------------
 
 
+Access = Literal["own_user", "all_users", "token"]
+"""Who comes in without a token: programs of the daemon's user, everybody on this machine, nobody."""
+
+
 class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     """The reply of `GET /api/daemon/status`."""
 
@@ -330,6 +334,8 @@ class Daemon(msgspec.Struct, frozen=True, kw_only=True):
     status: Literal["running", "degraded", "stopping"] = "running"
     problems: tuple[str, ...] = ()
     """What does not work right now, one sentence each (a broken manifest, an unreadable log folder)."""
+    access: Access | None = None
+    """None of a daemon that is too old to say."""
 
 
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):

@@ -19,6 +19,8 @@ MAX_EVENT_BYTES = 256 * 1024
 MAX_NAMES = 64
 """The most names one subscription may hold."""
 MAX_CONNECTIONS = 256
+RESERVED_CONNECTIONS = 16
+"""Of all connections so many are for callers who hold the token; the others may take the rest."""
 MESSAGES_PER_SECOND = 20
 MESSAGE_BURST = 40
 ERRORS_PER_MINUTE = 100
@@ -33,6 +35,8 @@ class CloseCode(IntEnum):
     UNSUPPORTED_DATA = 1003
     """A binary message."""
     POLICY = 1008
+    TOKEN_REPLACED = 4001
+    """The token that the client sent is no longer the right one: read it again and reconnect."""
     EXPIRED = 4008
     """The client fell behind what the log still holds: take a snapshot and reconnect."""
     TOO_MANY_ERRORS = 4029

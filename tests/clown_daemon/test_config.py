@@ -32,7 +32,7 @@ def test_origins_come_as_a_comma_list_from_the_environment(tmp_path: Path) -> No
     [
         ("prot = 1", "unknown key prot", "did you mean port?"),
         ("port = [", "is not valid TOML", "mend the line"),
-        ('auth = "off"', "does not fit", "docs/configuration.md"),
+        ('auth = "none"', "does not fit", "docs/configuration.md"),
         ("port = 70000", "70000 is no port", "0 takes any free one"),
         ("retention_events = 0", "retention_events 0 cannot be used", "more than 0"),
         ("retention_days = inf", "retention_days inf cannot be used", "more than 0"),

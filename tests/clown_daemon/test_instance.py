@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from clown_daemon.errors import StartError
 from clown_daemon.instance import (
     AlreadyRunningError,
     InstanceLock,
-    ensure_token,
     port_owner,
     prepare_folders,
     write_daemon_file,
@@ -30,29 +28,6 @@ def test_the_second_holder_of_the_lock_is_refused_until_the_first_is_gone(tmp_pa
         InstanceLock(tmp_path / "lock")
     first.release()
     InstanceLock(tmp_path / "lock").release()
-
-
-def test_the_token_is_made_once_and_kept_secret(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    token = ensure_token(file)
-    assert len(token) >= 43
-    assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert ensure_token(file) == token
-
-
-def test_a_token_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.write_text("x\n")
-    file.chmod(0o644)
-    with pytest.raises(StartError, match="others may read"):
-        ensure_token(file)
-
-
-def test_an_empty_token_is_refused(tmp_path: Path) -> None:
-    file = tmp_path / "token"
-    file.touch(mode=0o600)
-    with pytest.raises(StartError, match="is empty"):
-        ensure_token(file)
 
 
 def test_the_daemon_file_is_replaced_whole(tmp_path: Path) -> None:

@@ -8,12 +8,17 @@ from pathlib import Path
 import httpx
 from aiohttp import web
 
+from clown_daemon.access_token import AccessToken
+from clown_daemon.api.access import Gate
 from clown_daemon.api.app import Services, build_app
 from clown_daemon.api.listener import serve
+from clown_daemon.api.peers import Lookup
 from clown_daemon.api.refusals import Refusals
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import SystemClock
+from clown_daemon.config import Auth
 from clown_daemon.errors import DomainError
+from clown_daemon.profiles.private_file import write_private
 from clown_daemon.protocol.events import EventData, ProfileDeleted
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import Detection, Message, OutputPage, ProfileMessage, RunStarted, RunStopped
@@ -202,6 +207,7 @@ class ApiServer:
     broadcaster: Broadcaster
     daemon: FakeDaemon
     refusals: Refusals
+    token_file: Path
 
     @property
     def url(self) -> str:
@@ -226,7 +232,8 @@ class ApiServer:
 async def running_api(
     tmp_path: Path,
     *,
-    auth: str = "auto",
+    auth: Auth = "auto",
+    lookup: Lookup | None = None,
     allowed_origins: tuple[str, ...] = (),
     heartbeat_seconds: float = 15,
     stall_seconds: float = 10,
@@ -258,10 +265,13 @@ async def running_api(
         clock=clock,
         heartbeat_seconds=heartbeat_seconds,
     )
-    app: web.Application = build_app(services, allowed_origins=allowed_origins, auth=auth, token=TOKEN)
+    token_file = tmp_path / "token"
+    write_private(token_file, TOKEN.encode())
+    gate = Gate(auth=auth, token=AccessToken(token_file), lookup=lookup, allowed_origins=allowed_origins)
+    app: web.Application = build_app(services, gate)
     runner, port = await serve(app, 0)
     try:
-        yield ApiServer(port, database, broadcaster, daemon, services.refusals)
+        yield ApiServer(port, database, broadcaster, daemon, services.refusals, token_file)
     finally:
         await broadcaster.close("stop")
         await runner.cleanup()

@@ -148,7 +148,7 @@ IMPORT = UsageImport(
     records_imported=42,
     started_at=NOW,
 )
-DAEMON = Daemon(pid=12345, version="0.1.0", instance="0123456789abcdef", started_at=NOW)
+DAEMON = Daemon(pid=12345, version="0.1.0", instance="0123456789abcdef", started_at=NOW, access="own_user")
 PROVIDER = Provider(
     id="anthropic",
     name="Anthropic",
@@ -265,7 +265,12 @@ REPLIES: dict[str, object] = {
     "Provider": PROVIDER,
     "UsageReport": REPORT,
     "DaemonStatus": DaemonStatus(
-        status="running", pid=12345, uptime_secs=60, version="0.1.0", profiles_count=1, active_proxies=0
+        status="running",
+        pid=12345,
+        uptime_secs=60,
+        version="0.1.0",
+        profiles_count=1,
+        active_proxies=0,
     ),
     "Snapshot": Snapshot(
         log=LOG,

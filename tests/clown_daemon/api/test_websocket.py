@@ -13,9 +13,10 @@ import pytest
 import websockets
 from websockets.asyncio.client import ClientConnection, connect
 
+from clown_daemon.profiles.private_file import write_private
 from clown_daemon.protocol.events import DaemonUpdated, ProfileDeleted
-from clown_daemon.protocol.stream import MAX_CONNECTIONS, MAX_MESSAGE_BYTES
-from tests.support.api_server import ApiServer, running_api
+from clown_daemon.protocol.stream import MAX_CONNECTIONS, MAX_MESSAGE_BYTES, RESERVED_CONNECTIONS
+from tests.support.api_server import TOKEN, ApiServer, running_api
 
 WAIT = 10
 
@@ -26,8 +27,9 @@ async def api(tmp_path: Path) -> AsyncIterator[ApiServer]:
         yield server
 
 
-def follow(api: ApiServer, query: str = "") -> connect:
-    return connect(api.stream_url + query, proxy=None, compression=None)
+def follow(api: ApiServer, query: str = "", *, token: str | None = None) -> connect:
+    headers = None if token is None else {"Authorization": f"Bearer {token}"}
+    return connect(api.stream_url + query, proxy=None, compression=None, additional_headers=headers)
 
 
 async def attached(api: ApiServer, count: int = 1) -> None:
@@ -281,7 +283,7 @@ async def test_invalid_utf8_ends_the_connection(api: ApiServer) -> None:
 
 async def test_the_connection_after_the_last_is_asked_to_come_again(api: ApiServer) -> None:
     async with contextlib.AsyncExitStack() as stack:
-        for _ in range(MAX_CONNECTIONS):
+        for _ in range(MAX_CONNECTIONS - RESERVED_CONNECTIONS):
             await stack.enter_async_context(follow(api))
         with pytest.raises(websockets.InvalidStatus) as caught:
             await stack.enter_async_context(follow(api))
@@ -289,6 +291,29 @@ async def test_the_connection_after_the_last_is_asked_to_come_again(api: ApiServ
         assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
         assert json.loads(answer.body)["code"] == "too_many_connections"
         assert api.refusals.by_reason == {"too_many_connections": 1}
+        # A holder of the token still comes in, and may take every place that is kept.
+        for _ in range(RESERVED_CONNECTIONS):
+            await stack.enter_async_context(follow(api, token=TOKEN))
+        with pytest.raises(websockets.InvalidStatus):
+            await stack.enter_async_context(follow(api, token=TOKEN))
+        assert api.refusals.by_reason == {"too_many_connections": 2}
+    await attached(api, 0)
+    async with follow(api, "?hello=1") as client:
+        assert (await receive(client))[0]["type"] == "Hello"
+
+
+async def test_a_replaced_token_ends_the_streams_of_those_who_sent_it_and_no_other(api: ApiServer) -> None:
+    async with follow(api, token=TOKEN) as holder, follow(api) as other:
+        await attached(api, 2)
+        write_private(api.token_file, b"fresh")
+        # Whoever presents the new one makes it known.
+        async with follow(api, token="fresh") as fresh:
+            assert await closed(holder) == (4001, "token replaced")
+            with pytest.raises(websockets.InvalidStatus):
+                await follow(api, token=TOKEN).__aenter__()
+            await api.record("a")
+            assert (await receive(other))[0]["data"] == {"alias": "a"}
+            assert (await receive(fresh))[0]["data"] == {"alias": "a"}
 
 
 async def test_a_foreign_page_cannot_follow(api: ApiServer) -> None:
