@@ -4,7 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: setup run test check bench screenshots docs clean
+# Chaos by seeds; `make soak SEEDS=1 FIRST=17` plays one of them again.
+SEEDS ?= 200
+FIRST ?= 1
+
+.PHONY: setup run test soak check bench screenshots docs clean
 
 setup: $(STAMP)
 
@@ -20,6 +24,9 @@ run: setup
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup --cov --cov-report= $(ARGS)
 	@$(BIN)/python -m coverage report --fail-under 85 --format total >/dev/null || { $(BIN)/python -m coverage report; exit 1; }
+
+soak: setup
+	$(BIN)/python -m tests.soak.chaos --seeds $(SEEDS) --first $(FIRST) $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .
