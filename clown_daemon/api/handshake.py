@@ -13,7 +13,7 @@ from clown_daemon.api.problems import problem_response
 from clown_daemon.protocol.problems import ProblemCode
 
 CLOSE_SECONDS = 2
-"""How long a client may take to answer a close."""
+"""How long a client may take to answer a close, and again to take what is left."""
 VERSION = "13"
 
 
@@ -23,9 +23,15 @@ class StreamSocket(web.WebSocketResponse):
     A close of the client ends iteration; `answer_close` replies with its own code.
     """
 
-    def __init__(self, max_message_bytes: int) -> None:
+    def __init__(self, max_message_bytes: int, *, autoping: bool = True) -> None:
         # One byte more: aiohttp refuses a message that reaches its bound, the contract one that passes it.
-        super().__init__(compress=False, max_msg_size=max_message_bytes + 1, timeout=CLOSE_SECONDS, autoclose=False)
+        super().__init__(
+            compress=False,
+            max_msg_size=max_message_bytes + 1,
+            timeout=CLOSE_SECONDS,
+            autoclose=False,
+            autoping=autoping,
+        )
         self._frames = StrictFrames(max_message_bytes)
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter:

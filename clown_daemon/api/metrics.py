@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from clown_daemon.api.services import Services
-from clown_daemon.broadcaster import Cursor
+from clown_daemon.cursor import Cursor
 from clown_daemon.errors import StoreUnavailableError
 from clown_daemon.histogram import Distribution
 from clown_daemon.store.event_log import read_floor, read_head
@@ -53,7 +53,7 @@ class Reading:
 
     def unsent(self) -> list[int]:
         """How many bytes are kept for each client until its socket takes them."""
-        return [cursor.transport.get_write_buffer_size() for cursor in self.cursors]
+        return [cursor.unsent for cursor in self.cursors]
 
     def clients(self) -> dict[tuple[str, ...], float]:
         """How many clients of each kind there are."""
@@ -149,20 +149,20 @@ FAMILIES = (
         "clown_events_total",
         "counter",
         "Events announced since the daemon started, by type.",
-        lambda r: {(name,): count for name, count in sorted(r.services.broadcaster.by_type.items())},
+        lambda r: {(name,): count for name, count in sorted(r.services.broadcaster.ring.by_type.items())},
         ("type",),
     ),
     Family(
         "clown_ring_events",
         "gauge",
         "Events in the ring in memory.",
-        lambda r: r.services.broadcaster.ring_events,
+        lambda r: len(r.services.broadcaster.ring),
     ),
     Family(
         "clown_ring_bytes",
         "gauge",
         "Bytes of the framed events in the ring.",
-        lambda r: r.services.broadcaster.ring_bytes,
+        lambda r: r.services.broadcaster.ring.bytes,
     ),
     Family(
         "clown_log_head_seq",

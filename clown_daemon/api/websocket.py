@@ -7,19 +7,21 @@ Plain: the client sends nothing and gets events, nothing else. Extended (asked f
 import asyncio
 import contextlib
 import logging
+import socket as sockets
 from typing import cast
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from clown_daemon.api.access import TOKEN_REVOKED
-from clown_daemon.api.handshake import StreamSocket, refuse_handshake
+from clown_daemon.api.handshake import CLOSE_SECONDS, StreamSocket, refuse_handshake
 from clown_daemon.api.problems import MAX_SENTENCE_LENGTH, problem_response, shorten
 from clown_daemon.api.routes.replies import query
 from clown_daemon.api.routes.stream import event_types
 from clown_daemon.api.seats import NoSeatError
 from clown_daemon.api.services import SERVICES, Services
 from clown_daemon.api.subscription import DOCUMENTED, MAX_NAME_LENGTH, Allowance, Subscription
-from clown_daemon.broadcaster import Broadcaster, Cursor, ExpiredError
+from clown_daemon.broadcaster import Broadcaster, ExpiredError
+from clown_daemon.cursor import Cursor
 from clown_daemon.errors import DomainError
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import EVENT_NAMES
@@ -43,6 +45,10 @@ from clown_daemon.protocol.stream import (
 )
 from clown_daemon.store.event_log import read_floor, read_head
 
+SEND_BUFFER_BYTES = 64 * 1024
+"""What the kernel keeps for a client (it doubles the figure). By itself it would keep 4 MiB, and a client that takes
+nothing would not be noticed before those were full."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -64,14 +70,19 @@ async def follow(request: web.Request) -> web.StreamResponse:
             return problem_response(
                 ProblemCode.TOO_MANY_CONNECTIONS, "too many clients are connected", headers={"Retry-After": "5"}
             )
-        socket = StreamSocket(MAX_MESSAGE_BYTES)
+        # Pings are answered here, so that the bounds of a client that does not read hold for the answers too.
+        socket = StreamSocket(MAX_MESSAGE_BYTES, autoping=False)
         await socket.prepare(request)
-        assert request.transport is not None
+        transport = request.transport
+        assert transport is not None
+        transport.get_extra_info("socket").setsockopt(sockets.SOL_SOCKET, sockets.SO_SNDBUF, SEND_BUFFER_BYTES)
+        # Closing waits for a client to take what is left; one that never does would keep its socket and memory.
+        seat.callback(asyncio.get_running_loop().call_later, CLOSE_SECONDS, transport.abort)
         seq, reason = _start(services.broadcaster, asked, floor, head)
         extended = bool(asked.hello) or asked.since is not None or names is not None
         subscription = Subscription() if names is None else Subscription(names, narrowed=True)
         wanted = subscription.filter if extended else DOCUMENTED
-        cursor = Cursor(_Outlet(request.transport, socket), seq, wanted, passive=asked.passive == 1)
+        cursor = Cursor(_Outlet(transport, socket), seq, wanted, passive=asked.passive == 1)
         connection = _Connection(services, socket, cursor, subscription, token_revoked=request.get(TOKEN_REVOKED))
         if extended:
             connection.greet(floor, resumed=asked.since is not None and reason is None, reason=reason)
@@ -170,20 +181,20 @@ class _Connection:
                 leaving.cancel()
         except* Exception:  # the connection is no longer HTTP: nobody further up could answer
             logger.exception("a stream failed; its client can resume")
-            await self._socket.close(code=WSCloseCode.INTERNAL_ERROR, message=b"internal")
+            await self._close(WSCloseCode.INTERNAL_ERROR, b"internal")
         finally:
             self._broadcaster.detach(self._cursor)
             if not self._cursor.passive:
                 self._services.daemon.touch()
 
     async def _shut(self, reason: str) -> None:
-        await self._socket.close(code=WSCloseCode.GOING_AWAY, message=reason.encode())
+        await self._close(WSCloseCode.GOING_AWAY, reason.encode())
 
     async def _leave(self) -> None:
         """End the stream of a client whose token was replaced; it may hold a stolen one."""
         if self._token_revoked is not None:
             await self._token_revoked.wait()
-            await self._socket.close(code=CloseCode.TOKEN_REPLACED, message=b"token replaced")
+            await self._close(CloseCode.TOKEN_REPLACED, b"token replaced")
 
     async def _carry(self) -> None:
         try:
@@ -191,20 +202,27 @@ class _Connection:
         except ExpiredError:
             if self._extended.is_set():
                 self._send(Resync(reason="expired"))
-            await self._socket.close(code=CloseCode.EXPIRED, message=b"expired")
+            await self._close(CloseCode.EXPIRED, b"expired")
 
     async def _beat(self) -> None:
         await self._extended.wait()
         while True:
             await asyncio.sleep(self._services.heartbeat_seconds)
-            self._send(Heartbeat(seq=self._cursor.seq, sent=self._cursor.sent))
+            # A full socket has bytes to tell that the daemon lives, and must not get ever more.
+            if not self._cursor.full:
+                self._send(Heartbeat(seq=self._cursor.seq, sent=self._cursor.sent))
 
     async def _listen(self) -> None:
         async for message in self._socket:
             if message.type is WSMsgType.TEXT:
                 await self._take(message.data)
+            elif message.type is WSMsgType.PING:
+                self._broadcaster.pong(self._cursor, message.data)
             elif message.type is WSMsgType.BINARY:
-                await self._socket.close(code=CloseCode.UNSUPPORTED_DATA, message=b"text only")
+                await self._close(CloseCode.UNSUPPORTED_DATA, b"text only")
+            if self._cursor.full:
+                # Who does not read is not read: answers pile up no further than this.
+                await self._broadcaster.room(self._cursor)
         await self._socket.answer_close()
 
     async def _take(self, text: str) -> None:
@@ -254,7 +272,11 @@ class _Connection:
     async def _refuse(self, error: StreamError) -> None:
         self._send(error)
         if self._allowance.count_error(self._services.clock.monotonic()):
-            await self._socket.close(code=CloseCode.TOO_MANY_ERRORS, message=b"too many errors")
+            await self._close(CloseCode.TOO_MANY_ERRORS, b"too many errors")
+
+    async def _close(self, code: int, reason: bytes) -> None:
+        # Without draining, which has no bound: a client that does not read would never be closed.
+        await self._socket.close(code=code, message=reason, drain=False)
 
 
 def _stream_error(error: codec.DecodeError, request_id: str | None) -> StreamError:

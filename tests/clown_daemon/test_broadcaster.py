@@ -6,7 +6,10 @@ from collections.abc import Sequence
 import pytest
 
 from clown_daemon import broadcaster as module
-from clown_daemon.broadcaster import Broadcaster, Cursor, ExpiredError, text_frame
+from clown_daemon import cursor as places
+from clown_daemon import ring
+from clown_daemon.broadcaster import Broadcaster, ExpiredError
+from clown_daemon.cursor import Cursor
 from clown_daemon.store.event_log import EncodedEvent
 from tests.support.waiting import until
 
@@ -96,14 +99,6 @@ class Client:
         self.closed = reason
 
 
-@pytest.mark.parametrize(("length", "header"), [(125, 2), (126, 4), (65535, 4), (65536, 10)])
-def test_a_frame_has_the_shortest_header(length: int, header: int) -> None:
-    frame = text_frame(b"x" * length)
-    assert frame[0] == 0x81
-    assert frame[1] < 128  # a server does not mask
-    assert len(frame) == header + length
-
-
 async def test_events_of_one_tick_are_one_write_of_one_object() -> None:
     bench = Bench()
     clients = [bench.join() for _ in range(3)]
@@ -163,7 +158,7 @@ async def test_a_full_client_stands_still_and_others_do_not() -> None:
         bench.publish(20, size=2000)
         bench.broadcaster.flush()
     assert seqs(fast.transport) == list(range(1, 401))
-    assert slow.transport.unsent < module.HIGH_WATER_BYTES + 2 * module.BATCH_BYTES
+    assert slow.transport.unsent < places.HIGH_WATER_BYTES + 2 * ring.BATCH_BYTES
     while slow.cursor.seq < 400:
         slow.transport.drain()
         await asyncio.sleep(0.001)
@@ -172,7 +167,7 @@ async def test_a_full_client_stands_still_and_others_do_not() -> None:
 
 
 async def test_a_client_behind_the_ring_reads_the_log_and_joins_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RING_EVENTS", 8)
+    monkeypatch.setattr(ring, "RING_EVENTS", 8)
     bench = Bench(head=1000)
     client = bench.join(seq=0)
     carrying = asyncio.create_task(bench.broadcaster.catch_up(client.cursor), name="carry")
@@ -220,9 +215,9 @@ async def test_the_end_waits_for_nobody_for_long(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.parametrize("seed", range(8))
 async def test_nothing_is_lost_or_doubled_whatever_happens(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "RING_EVENTS", 16)
-    monkeypatch.setattr(module, "HIGH_WATER_BYTES", 400)
-    monkeypatch.setattr(module, "BATCH_BYTES", 300)
+    monkeypatch.setattr(ring, "RING_EVENTS", 16)
+    monkeypatch.setattr(places, "HIGH_WATER_BYTES", 400)
+    monkeypatch.setattr(ring, "BATCH_BYTES", 300)
     monkeypatch.setattr(module, "POLL_SECONDS", 0)
     monkeypatch.setattr(module, "LOG_PAGE_EVENTS", 7)
     dice = random.Random(seed)  # noqa: S311  # a repeatable walk, no secret

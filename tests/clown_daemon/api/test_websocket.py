@@ -1,9 +1,6 @@
 import asyncio
-import base64
 import contextlib
 import json
-import os
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -323,7 +320,7 @@ async def test_a_foreign_page_cannot_follow(api: ApiServer) -> None:
     assert caught.value.response.status_code == 403
 
 
-# -- the end, and slow clients ----------------------------------------------------------------------------------------
+# -- the end ----------------------------------------------------------------------------------------------------------
 
 
 async def test_the_last_event_comes_before_the_close(api: ApiServer) -> None:
@@ -337,47 +334,10 @@ async def test_the_last_event_comes_before_the_close(api: ApiServer) -> None:
         assert await closed(client) == (1001, "idle_timeout")
 
 
-def stalled_client(api: ApiServer) -> socket.socket:
-    """A client that shakes hands and never reads."""
-    client = socket.socket()
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    client.connect(("127.0.0.1", api.port))
-    key = base64.b64encode(os.urandom(16)).decode()
-    client.sendall(
-        f"GET /ws HTTP/1.1\r\nHost: 127.0.0.1:{api.port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {key}\r\n\r\n".encode()
-    )
-    return client
-
-
-async def test_a_client_that_takes_nothing_is_cut_and_others_miss_nothing(tmp_path: Path) -> None:
-    async with running_api(tmp_path, stall_seconds=1) as api, follow(api) as client:
-        with await asyncio.to_thread(stalled_client, api):
-            await attached(api, 2)
-            # Read meanwhile: a client that waits for the end of the recording is a stalled one too.
-            async with asyncio.TaskGroup() as tasks:
-                reading = tasks.create_task(receive(client, 4000), name="reading")
-                for _ in range(40):
-                    await api.record(*("x" * 2000 for _ in range(100)))
-            await attached(api, 1)
-    assert [event["seq"] for event in reading.result()] == list(range(1, 4001))
-    assert api.broadcaster.stalled == 1
-
-
-async def test_a_stalled_client_does_not_hold_up_the_end(api: ApiServer) -> None:
-    with await asyncio.to_thread(stalled_client, api):
-        await attached(api)
-        for _ in range(40):
-            await api.record(*("x" * 2000 for _ in range(100)))
-        async with asyncio.timeout(WAIT):
-            await api.broadcaster.close("stop")
-        await attached(api, 0)
-
-
 async def test_a_plain_client_below_the_floor_is_closed_without_a_control_frame(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clown_daemon.broadcaster.RING_EVENTS", 4)
+    monkeypatch.setattr("clown_daemon.ring.RING_EVENTS", 4)
     async with follow(api) as client:
         for _ in range(20):
             await api.record(*"abcde")
@@ -394,7 +354,7 @@ async def test_a_plain_client_below_the_floor_is_closed_without_a_control_frame(
 async def test_a_client_below_the_floor_is_told_to_take_a_snapshot(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clown_daemon.broadcaster.RING_EVENTS", 4)
+    monkeypatch.setattr("clown_daemon.ring.RING_EVENTS", 4)
     for _ in range(20):
         await api.record(*"abcde")
     async with follow(api, f"?since=2&log={api.database.log}") as client:
@@ -411,7 +371,7 @@ async def test_a_client_below_the_floor_is_told_to_take_a_snapshot(
 async def test_a_log_that_cannot_be_read_ends_the_stream_and_not_the_daemon(
     api: ApiServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("clown_daemon.broadcaster.RING_EVENTS", 4)
+    monkeypatch.setattr("clown_daemon.ring.RING_EVENTS", 4)
     await api.record(*"abcdefgh")
     async with follow(api, "?hello=1") as client:
         await receive(client)
