@@ -62,7 +62,7 @@ class DaemonFacts:
     async def status(self) -> DaemonStatus:
         """The documented status."""
         return DaemonStatus(
-            status=self._daemon.status,
+            status="stopping" if self.shutdown_requested.is_set() else self._daemon.status,
             pid=self._daemon.pid,
             uptime_secs=(self._clock.now_ms() - self._started_ms) // 1000,
             version=self.version,

@@ -6,12 +6,17 @@ The lock is a `flock`, which the kernel releases when its holder dies, however i
 import fcntl
 import json
 import os
+import time
 from pathlib import Path
 
 import psutil
 
 from clown_daemon.errors import StartError
 from clown_daemon.paths import Paths
+
+_LOCK_TRIES = 10
+_LOCK_REST_SECONDS = 0.02
+"""Clients look at the lock by holding it for an instant; that is no daemon."""
 
 
 class AlreadyRunningError(StartError):
@@ -49,13 +54,18 @@ class InstanceLock:
             self._descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise StartError(f"the lock {file} cannot be opened: {error.strerror}") from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(self._descriptor)
-            raise AlreadyRunningError(
-                "a Clown daemon already runs on this state folder", hint="clown-daemon status tells where"
-            ) from None
+        for left in reversed(range(_LOCK_TRIES)):
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if left:
+                    time.sleep(_LOCK_REST_SECONDS)
+                    continue
+                os.close(self._descriptor)
+                raise AlreadyRunningError(
+                    "a Clown daemon already runs on this state folder", hint="clown-daemon status tells where"
+                ) from None
+            return
 
     def release(self) -> None:
         """Let the next daemon in."""

@@ -41,7 +41,7 @@ from clown_tui.terminal import guarded_terminal
 from clown_tui.widgets.ascii_filter import AsciiFilter
 
 if TYPE_CHECKING:
-    from clown_daemon.client.launcher import StartedDaemon
+    from clown_daemon.client.discovery import StartedDaemon
 
 FLUSH_SECONDS = 0.1
 BLURRED_FLUSH_SECONDS = 0.5

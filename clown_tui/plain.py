@@ -35,7 +35,7 @@ from clown_tui.state.selectors import (
 )
 
 if TYPE_CHECKING:
-    from clown_daemon.client.launcher import StartedDaemon
+    from clown_daemon.client.discovery import StartedDaemon
     from clown_daemon.client.sync import Follower
 
 EXIT_OK = 0

@@ -145,7 +145,7 @@ def daemon_url(settings: Settings, paths: Paths) -> str:
 
     With port 0 and no daemon it is port 0, where nothing can listen: a started daemon tells its own.
     """
-    from clown_daemon.client.launcher import resolve_url  # noqa: PLC0415  # --help starts without the client
+    from clown_daemon.client.discovery import resolve_url  # noqa: PLC0415  # --help starts without the client
 
     if settings.port == 0 and not settings.url and not paths.daemon_file.exists():
         return "http://127.0.0.1:0"
@@ -159,7 +159,7 @@ def is_local(url: str) -> bool:
 
 def read_token(url: str, paths: Paths) -> str | None:
     """Read this machine's access token; None where there is none, and for another machine: it must never get there."""
-    from clown_daemon.client.launcher import read_token as read_own_token  # noqa: PLC0415  # see above
+    from clown_daemon.client.discovery import read_token as read_own_token  # noqa: PLC0415  # see above
 
     return read_own_token(paths) if is_local(url) else None
 

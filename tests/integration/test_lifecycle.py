@@ -4,46 +4,33 @@ import asyncio
 import json
 import os
 import socket
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import websockets
 
+from tests.support.command_line import clown_daemon
 from tests.support.real_daemon import RealDaemon, clean_environment, running_daemon
 from tests.support.waiting import until
 
 
-async def _clown_daemon(environ: dict[str, str], *arguments: str, cwd: Path) -> tuple[int, str, str]:
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "clown_daemon", *arguments),
-        env=environ,
-        cwd=cwd,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    out, err = await asyncio.wait_for(process.communicate(), 30)
-    return process.returncode or 0, out.decode(), err.decode()
-
-
 async def test_start_status_and_stop_tell_the_same_story(tmp_path: Path) -> None:
     environ = clean_environment(tmp_path)
-    code, out, err = await _clown_daemon(environ, "status", "--json", cwd=tmp_path)
+    code, out, err = await clown_daemon(environ, "status", "--json", cwd=tmp_path)
     assert (code, json.loads(out)["running"]) == (3, False), err
-    code, out, err = await _clown_daemon(environ, "start", "--port", "0", "--json", cwd=tmp_path)
+    code, out, err = await clown_daemon(environ, "start", "--port", "0", "--json", cwd=tmp_path)
     assert code == 0, err
     started = json.loads(out)
-    code, out, err = await _clown_daemon(environ, "status", "--json", cwd=tmp_path)
+    code, out, err = await clown_daemon(environ, "status", "--json", cwd=tmp_path)
     assert (code, json.loads(out)) == (0, started), err
     assert started["state_dir"] == str(tmp_path / "clown" / "state")
-    code, again, err = await _clown_daemon(environ, "start", "--json", cwd=tmp_path)
+    code, again, err = await clown_daemon(environ, "start", "--json", cwd=tmp_path)
     assert (code, json.loads(again)["pid"]) == (0, started["pid"]), err
-    code, out, err = await _clown_daemon(environ, "stop", cwd=tmp_path)
+    code, out, err = await clown_daemon(environ, "stop", cwd=tmp_path)
     assert code == 0, err
     assert f"stopped (pid {started['pid']})" in out
-    code, _, _ = await _clown_daemon(environ, "status", cwd=tmp_path)
+    code, _, _ = await clown_daemon(environ, "status", cwd=tmp_path)
     assert code == 3
 
 
@@ -52,7 +39,7 @@ async def test_a_port_taken_by_something_else_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        code, _, err = await _clown_daemon(clean_environment(tmp_path), "--port", str(port), cwd=tmp_path)
+        code, _, err = await clown_daemon(clean_environment(tmp_path), "--port", str(port), cwd=tmp_path)
         assert code == 1
         assert f"port {port} is already in use by" in err
         assert f"(pid {os.getpid()})" in err
@@ -62,7 +49,7 @@ async def test_a_port_taken_by_something_else_is_named(tmp_path: Path) -> None:
 
 async def test_a_second_daemon_on_the_same_state_is_refused(tmp_path: Path) -> None:
     async with running_daemon(tmp_path) as daemon:
-        code, _, err = await _clown_daemon(daemon.environ, "--port", "0", cwd=tmp_path)
+        code, _, err = await clown_daemon(daemon.environ, "--port", "0", cwd=tmp_path)
         assert code == 1
         assert "already runs on this state folder" in err
 
@@ -71,7 +58,7 @@ async def test_an_unwritable_state_folder_is_one_sentence(tmp_path: Path) -> Non
     blocked = tmp_path / "file"
     blocked.write_text("")
     environ = {**clean_environment(tmp_path), "CLOWN_HOME": str(blocked / "clown")}
-    code, _, err = await _clown_daemon(environ, "--port", "0", cwd=tmp_path)
+    code, _, err = await clown_daemon(environ, "--port", "0", cwd=tmp_path)
     assert code == 1
     assert "cannot be created" in err
     assert "Traceback" not in err
@@ -91,7 +78,7 @@ async def test_a_corrupt_configuration_is_refused(tmp_path: Path, text: str, sen
     config = tmp_path / "clown" / "config.toml"
     config.parent.mkdir()
     config.write_text(text)
-    code, _, err = await _clown_daemon(environ, cwd=tmp_path)
+    code, _, err = await clown_daemon(environ, cwd=tmp_path)
     assert code == 2
     assert sentence in err
     assert "Traceback" not in err
@@ -102,7 +89,7 @@ async def test_a_damaged_database_is_refused_and_left_alone(tmp_path: Path) -> N
     file = tmp_path / "clown" / "state" / "clown.db"
     file.parent.mkdir(parents=True)
     file.write_bytes(b"this is no database" * 100)
-    code, _, err = await _clown_daemon(environ, "--port", "0", cwd=tmp_path)
+    code, _, err = await clown_daemon(environ, "--port", "0", cwd=tmp_path)
     assert code == 1
     assert "cannot be opened" in err
     assert file.read_bytes().startswith(b"this is no database")

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from clown_daemon import __version__
 from clown_daemon.cli.daemon import main
 from tests.support.real_daemon import clean_environment
 
-COMMANDS = ("start", "stop", "status")
+COMMANDS = ("start", "stop", "restart", "status")
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +23,11 @@ def test_flags_count_before_and_after_the_command(
     arguments: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(arguments) == 3
-    assert json.loads(capsys.readouterr().out) == {"running": False, "state_dir": str(tmp_path / "clown" / "state")}
+    assert json.loads(capsys.readouterr().out) == {
+        "running": False,
+        "client_version": __version__,
+        "state_dir": str(tmp_path / "clown" / "state"),
+    }
 
 
 def test_stopping_what_does_not_run_is_no_failure(capsys: pytest.CaptureFixture[str]) -> None:

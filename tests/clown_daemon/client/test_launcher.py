@@ -1,10 +1,10 @@
 """Finding and starting the real daemon."""
 
 import asyncio
-import json
 import os
 import signal
 import socket
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,14 +12,15 @@ import psutil
 import pytest
 
 from clown_daemon.client.api import DaemonApi
-from clown_daemon.client.launcher import StartedDaemon, find_daemon, read_token, resolve_url, start_daemon
+from clown_daemon.client.discovery import StartedDaemon, find_daemon, read_token, resolve_url
+from clown_daemon.client.launcher import start_daemon
 from clown_daemon.client.states import Phase
 from clown_daemon.client.sync import Follower
 from clown_daemon.errors import StartError
 from clown_daemon.paths import Paths
+from tests.support.activation import socket_unit
 from tests.support.following import Told
 from tests.support.real_daemon import clean_environment
-from tests.support.scripted_daemon import scripted_daemon
 from tests.support.waiting import until
 
 
@@ -44,53 +45,6 @@ async def end(pid: int) -> None:
     """Stop a daemon that was started, and wait until it is gone."""
     os.kill(pid, signal.SIGTERM)
     await until(lambda: not psutil.pid_exists(pid))
-
-
-# -- where it is --
-
-
-def test_flags_beat_the_running_daemon_which_beats_the_configuration(paths: Paths) -> None:
-    assert resolve_url({}, paths) == "http://127.0.0.1:8765"
-    paths.config_dir.mkdir(parents=True)
-    paths.config_file.write_text("port = 9001\n")
-    assert resolve_url({}, paths) == "http://127.0.0.1:9001"
-    assert resolve_url({"CLOWN_PORT": "9002"}, paths) == "http://127.0.0.1:9002"
-    paths.state_dir.mkdir(parents=True)
-    paths.daemon_file.write_text(json.dumps({"pid": 1, "port": 9003, "version": "0", "instance": "i"}))
-    assert resolve_url({"CLOWN_PORT": "9002"}, paths) == "http://127.0.0.1:9003"
-    assert resolve_url({}, paths, port=9004) == "http://127.0.0.1:9004"
-    assert resolve_url({}, paths, port=9004, url="http://h:1/") == "http://h:1"
-
-
-@pytest.mark.parametrize("port", ["0", "", "http", "99999", "-1"])
-def test_a_port_that_is_none_leaves_the_default(paths: Paths, port: str) -> None:
-    assert resolve_url({"CLOWN_PORT": port}, paths) == "http://127.0.0.1:8765"
-
-
-@pytest.mark.parametrize("text", ["", "{", '{"pid":1}', '{"pid":1,"port":"x","version":"0"}'])
-async def test_a_broken_daemon_file_is_no_daemon(paths: Paths, text: str) -> None:
-    paths.state_dir.mkdir(parents=True)
-    paths.daemon_file.write_text(text)
-    assert await find_daemon(paths) is None
-
-
-async def test_a_file_that_a_killed_daemon_left_is_no_daemon(paths: Paths) -> None:
-    paths.state_dir.mkdir(parents=True)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    paths.daemon_file.write_text(json.dumps({"pid": 1, "port": port, "version": "0"}))
-    assert await find_daemon(paths) is None
-    async with scripted_daemon() as other:  # another program has the port now
-        paths.daemon_file.write_text(json.dumps({"pid": 1, "port": other.port, "version": "0"}))
-        assert await find_daemon(paths) is None
-
-
-def test_there_is_no_token_before_the_first_start(paths: Paths) -> None:
-    assert read_token(paths) is None
-
-
-# -- starting it --
 
 
 async def test_a_started_daemon_answers_and_is_found(started: StartedDaemon, paths: Paths) -> None:
@@ -138,14 +92,46 @@ async def test_twenty_racing_callers_start_one_daemon(environ: dict[str, str], p
         await end(found[0].pid)
 
 
-async def test_a_start_that_fails_says_the_daemons_own_words(environ: dict[str, str]) -> None:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+async def race(environ: dict[str, str], port: int | None = None) -> list[StartedDaemon | StartError]:
+    """Start twenty times at once."""
+    answers = await asyncio.gather(*(start_daemon(environ, port) for _ in range(20)), return_exceptions=True)
+    assert all(isinstance(answer, StartedDaemon | StartError) for answer in answers), answers
+    return [answer for answer in answers if isinstance(answer, StartedDaemon | StartError)]
+
+
+async def test_a_port_that_is_taken_is_one_clear_error_for_all_who_wait(environ: dict[str, str], paths: Paths) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(StartError, match=f"port {port} is already in use") as caught:
-            await start_daemon(environ, port=port)
-    assert caught.value.hint is not None
+        errors = await race(environ, port)
+        sentence = f"port {port} is already in use by "
+        assert all(isinstance(error, StartError) and str(error).startswith(sentence) for error in errors), errors
+        assert all(isinstance(error, StartError) and error.hint for error in errors)
+        assert paths.log_file.read_text().count(sentence) == 1, "each of them tried what could not work"
+    started = await start_daemon(environ, port)  # what failed before is no reason not to try
+    await end(started.pid)
+    assert started.url == f"http://127.0.0.1:{port}"
+
+
+async def test_what_a_killed_daemon_left_is_in_nobodys_way(environ: dict[str, str], paths: Paths) -> None:
+    killed = await start_daemon(environ)
+    os.kill(killed.pid, signal.SIGKILL)
+    await until(lambda: not psutil.pid_exists(killed.pid))
+    assert paths.daemon_file.exists()
+    assert paths.lock_file.exists()
+    found = await race(environ)
+    assert len(set(found)) == 1
+    assert isinstance(found[0], StartedDaemon)
+    await end(found[0].pid)
+    assert found[0].pid != killed.pid
+
+
+async def test_a_service_managers_socket_is_woken_instead_of_fought_for(tmp_path: Path) -> None:
+    async with socket_unit(tmp_path) as unit:
+        environ = {**unit.environ, "CLOWN_PORT": str(unit.port)}
+        found = await race(environ)
+        assert unit.process is not None
+        assert {answer.pid for answer in found if isinstance(answer, StartedDaemon)} == {unit.process.pid}
+        assert len(set(found)) == 1
 
 
 def program(file: Path, *lines: str) -> str:
@@ -162,6 +148,20 @@ async def test_a_daemon_that_dies_before_it_is_ready_is_told(
     with pytest.raises(StartError, match="ended before it was ready") as caught:
         await start_daemon(environ)
     assert caught.value.hint is not None
+
+
+async def test_one_that_dies_while_it_starts_is_nobody_elses_failure(
+    environ: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = f'mkdir "{tmp_path}/died" 2>/dev/null && exit 3'
+    monkeypatch.setattr("sys.executable", program(tmp_path / "dies once", first, f'exec "{sys.executable}" "$@"'))
+    answers = await race(environ)
+    failed = [answer for answer in answers if isinstance(answer, StartError)]
+    assert ["ended before it was ready" in str(error) for error in failed] == [True]
+    found = [answer for answer in answers if isinstance(answer, StartedDaemon)]
+    assert len(found) == 19
+    assert len(set(found)) == 1
+    await end(found[0].pid)
 
 
 async def test_a_daemon_that_is_never_ready_is_given_up(

@@ -1,0 +1,31 @@
+"""`clown-daemon` as a person runs it: a process, its exit code and what it printed."""
+
+import asyncio
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+PATIENCE_SECONDS = 60
+
+
+class Ran(NamedTuple):
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+async def clown_daemon(environ: Mapping[str, str], *arguments: str, cwd: Path) -> Ran:
+    """Run a command to its end."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "clown_daemon", *arguments),
+        env=environ,
+        cwd=cwd,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
+    return Ran(process.returncode or 0, out.decode(), err.decode())
