@@ -10,6 +10,7 @@ import asyncio
 import gc
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self
 
@@ -276,7 +277,7 @@ def dashboard(settings: Settings) -> ClownApp:
         # Loads httpx and websockets, after the first frame.
         from clown_daemon.client.sync import Follower  # noqa: PLC0415  # see above
 
-        return Follower(url, token=read_token(url, paths), start=start if is_local(url) else None)
+        return Follower(url, token=partial(read_token, url, paths), start=start if is_local(url) else None)
 
     return ClownApp(settings=settings, connect=connect, clock=SystemClock(), actions=rebind(settings.keys))
 

@@ -53,7 +53,7 @@ class Watch:
 
     url: str
     token: Callable[[], str | None] = lambda: None
-    """Reads the access token; asked again after a start, since the first daemon of a machine makes it."""
+    """Reads the access token; asked again for every attempt, since it may be made or replaced meanwhile."""
     start: Starter | None = None
     """Starts a daemon when none answers; None never does."""
     events: Collection[str] | None = None
@@ -83,7 +83,7 @@ async def watch(wanted: Watch, out: TextIO, notices: TextIO) -> int:
     try:
         async with (
             asyncio.timeout(wanted.timeout_seconds),
-            Follower(wanted.url, events=names, token=wanted.token(), start=wanted.start) as follower,
+            Follower(wanted.url, events=names, token=wanted.token, start=wanted.start) as follower,
             contextlib.aclosing(_events(follower, notices)) as batches,
         ):
             async for batch in batches:
@@ -197,13 +197,13 @@ async def _snapshot(wanted: Watch) -> tuple[Snapshot, str]:
     from clown_daemon.client.api import DaemonApi  # noqa: PLC0415  # --help starts without it
 
     try:
-        async with DaemonApi(wanted.url, token=wanted.token()) as api:
+        async with DaemonApi(wanted.url, token=wanted.token) as api:
             return await api.snapshot(), wanted.url
     except UnreachableError as error:
         if wanted.start is None or not error.refused:
             raise
     started = await wanted.start()
-    async with DaemonApi(started.url, token=wanted.token()) as api:
+    async with DaemonApi(started.url, token=wanted.token) as api:
         return await api.snapshot(), started.url
 
 

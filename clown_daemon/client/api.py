@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
 
 from clown_daemon.client.address import DEFAULT_URL, checked_url
+from clown_daemon.client.credentials import ACCESS_REFUSED, Credentials, TokenSource, bearer
 from clown_daemon.client.errors import IncompatibleError, RefusedError, UnreachableError
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.problems import Problem
@@ -59,9 +60,15 @@ class DaemonApi:
         IncompatibleError: what answered is no Clown daemon, or a much different one.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, *, token: str | None = None) -> None:
+    def __init__(self, url: str = DEFAULT_URL, *, token: TokenSource = None) -> None:
+        """Speak to the daemon at `url`.
+
+        Args:
+            url: `http://127.0.0.1:8765`.
+            token: the access token, or what reads it; it is read before the first call, and again when it is refused.
+        """
         self.url = url.rstrip("/")
-        self._token = token
+        self._credentials = Credentials(token)
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -197,6 +204,9 @@ class DaemonApi:
         seconds: float = CALL_SECONDS,
     ) -> T:
         payload, status = await self._exchange(method, path, query=query, body=body, seconds=seconds)
+        # What was refused for its token was not carried out, so it may be sent again.
+        if status in ACCESS_REFUSED and await self._credentials.changed():
+            payload, status = await self._exchange(method, path, query=query, body=body, seconds=seconds)
         try:
             reply = codec.decode_reply(payload, type_)
         except codec.DecodeError as error:
@@ -217,14 +227,17 @@ class DaemonApi:
         """Send a request and answer the body and status of its reply."""
         import httpx  # noqa: PLC0415  # see the module
 
+        headers = bearer(await self._credentials.current())
+        if method != "GET":
+            # Changes need it even without a body: it keeps web pages from sending them.
+            headers["Content-Type"] = "application/json"
         try:
             reply = await self._open().request(
                 method,
                 self.url + path,
                 params={name: value for name, value in (query or {}).items() if value is not None},
                 content=b"" if body is None else codec.encode(body),
-                # Changes need the header even without a body: it keeps web pages from sending them.
-                headers={} if method == "GET" else {"Content-Type": "application/json"},
+                headers=headers,
                 timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
             )
         except httpx.ConnectError as error:
@@ -247,7 +260,6 @@ class DaemonApi:
             self._client = httpx.AsyncClient(
                 trust_env=False,  # proxies of the environment are not for loopback
                 verify=self.url.startswith("https:"),  # reading the certificates takes 40 ms; http needs none
-                headers={} if self._token is None else {"Authorization": f"Bearer {self._token}"},
             )
         return self._client
 

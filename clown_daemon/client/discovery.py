@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -90,9 +91,8 @@ async def find_daemon(paths: Paths) -> StartedDaemon | None:
     if told is None or not await asyncio.to_thread(is_held, paths):
         return None
     url = f"http://127.0.0.1:{told.port}"
-    token = await asyncio.to_thread(read_token, paths)
     try:
-        async with asyncio.timeout(FIND_SECONDS), DaemonApi(url, token=token) as api:
+        async with asyncio.timeout(FIND_SECONDS), DaemonApi(url, token=partial(read_token, paths)) as api:
             status = await api.daemon_status()
     except (ClientError, TimeoutError):
         return None

@@ -1,6 +1,7 @@
 """End a running daemon, and wait until it is gone: its state folder is free then, and so is its port."""
 
 import asyncio
+from functools import partial
 
 from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.discovery import StartedDaemon, is_held, read_token
@@ -22,9 +23,8 @@ async def end_daemon(found: StartedDaemon, paths: Paths, request: ShutDown | Non
         RefusedError: with `if_idle`, somebody needs it (`busy`); or it is too old to know `if_idle`.
         ClownError: it did not stop within 20 s.
     """
-    token = await asyncio.to_thread(read_token, paths)
     try:
-        async with DaemonApi(found.url, token=token) as api:
+        async with DaemonApi(found.url, token=partial(read_token, paths)) as api:
             await api.shutdown(request)
     except UnreachableError:
         pass  # somebody else ended it meanwhile; the wait tells

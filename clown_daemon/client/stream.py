@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMes
 
 from clown_daemon.client.address import stream_url
 from clown_daemon.client.continuity import Resume
+from clown_daemon.client.credentials import bearer
 from clown_daemon.client.errors import ClientError, IncompatibleError, RefusedError, StreamLostError, UnreachableError
 from clown_daemon.client.timing import Timing
 from clown_daemon.protocol import codec
@@ -246,7 +247,7 @@ async def _connect(url: str, token: str | None) -> ClientConnection:
     try:
         return await connect(
             url,
-            additional_headers=None if token is None else {"Authorization": f"Bearer {token}"},
+            additional_headers=bearer(token),
             proxy=None,  # HTTP_PROXY would break ws://127.0.0.1
             compression=None,
             ping_interval=None,  # `watch` has the one rule for silence
@@ -286,6 +287,8 @@ def _farewell(error: ConnectionClosed) -> str:
     match error.rcvd.code:
         case CloseCode.SHUTDOWN:
             return f"the daemon shut down ({error.rcvd.reason})" if error.rcvd.reason else "the daemon shut down"
+        case CloseCode.TOKEN_REPLACED:
+            return "the access token was replaced"
         case CloseCode.EXPIRED:
             return "this client fell behind what the daemon's log still holds"
         case code:

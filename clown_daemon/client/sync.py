@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol, Self
 from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.backoff import Backoff, Failure
 from clown_daemon.client.continuity import Continuity
-from clown_daemon.client.errors import StreamLostError
+from clown_daemon.client.credentials import ACCESS_REFUSED, Credentials, TokenSource
+from clown_daemon.client.errors import RefusedError, StreamLostError
 from clown_daemon.client.losses import failure_of, for_good, nothing_listens
 from clown_daemon.client.outbox import Outbox
 from clown_daemon.client.states import ConnectionChanged, EventReceived, GapFound, Message, Phase, SnapshotLoaded
@@ -54,7 +55,7 @@ class Follower:
         url: str,
         *,
         events: Collection[str] | None = None,
-        token: str | None = None,
+        token: TokenSource = None,
         start: Callable[[], Awaitable[Started | None]] | None = None,
         passive: bool = False,
         timing: Timing = Timing(),  # noqa: B008  # frozen
@@ -64,7 +65,7 @@ class Follower:
         Args:
             url: `http://127.0.0.1:8765`.
             events: names, globs and groups of events to be told; None is all. Gaps cannot be seen in a part.
-            token: the access token, where the daemon asks for one.
+            token: the access token, where the daemon asks for one; or what reads it, asked before every attempt.
             start: starts a daemon; called once, when nothing listens at first, and after `start_now`.
             passive: following does not keep the daemon from its idle timeout.
             timing: where time and chance come from.
@@ -73,6 +74,7 @@ class Follower:
         self.phase = Phase.CONNECTING
         self._events = None if events is None else tuple(events)
         self._token = token
+        self._credentials = Credentials(token)
         self._start = start
         self._may_start = start is not None
         self._passive = passive
@@ -153,6 +155,8 @@ class Follower:
                 await self._connect()
             except ClownError as error:
                 await self._api.close()
+                if await self._token_changed(error):
+                    continue
                 if not await self._started_one(error):
                     await self._wait_after(error)
 
@@ -167,7 +171,7 @@ class Follower:
             self.url,
             resume=resume,
             events=self._events,
-            token=self._token,
+            token=await self._credentials.refresh(),
             passive=self._passive,
             timing=self._timing,
         )
@@ -275,6 +279,11 @@ class Follower:
                 self._farewell = None
 
     # -- when it is lost --
+
+    async def _token_changed(self, error: ClownError) -> bool:
+        """Whether access was refused for a token that was replaced since it was read."""
+        refused = isinstance(error, RefusedError) and error.status in ACCESS_REFUSED
+        return refused and await self._credentials.changed()
 
     async def _started_one(self, error: ClownError) -> bool:
         """Start a daemon if nothing listens and that is wanted; answer whether to connect at once."""
