@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 SEEDS ?= 200
 FIRST ?= 1
 
-.PHONY: setup run test soak check bench screenshots docs clean
+.PHONY: setup run test interop soak check bench screenshots docs clean
 
 setup: $(STAMP)
 
@@ -28,6 +28,11 @@ test: setup
 soak: setup
 	$(BIN)/python -m tests.soak.chaos --seeds $(SEEDS) --first $(FIRST) $(ARGS)
 
+# Clients of other makers and the Autobahn suite, fetched from their registries into .interop/.
+interop: setup
+	$(BIN)/python -m tests.interop.install
+	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -44,4 +49,4 @@ docs: setup
 	$(BIN)/python -m clown_daemon.protocol.reference docs/protocol.md tests/golden
 
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info
+	rm -rf $(VENV) .interop build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info

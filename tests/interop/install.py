@@ -1,0 +1,21 @@
+"""`python -m tests.interop.install`: fetch every client of `clients.txt` from its package registry, each once."""
+
+import shutil
+import sys
+from concurrent.futures import ThreadPoolExecutor
+
+from tests.interop.clients import Client, clients
+
+
+def main() -> None:
+    """Fetch what is missing; without npm, its packages are left out."""
+    wanted = {client.package: client for client in clients()}
+    if shutil.which("npm") is None:
+        sys.stderr.write("no npm on this machine: its clients are left out\n")
+        wanted = {package: client for package, client in wanted.items() if not client.needs_node}
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(Client.install, wanted.values()))
+
+
+if __name__ == "__main__":
+    main()
