@@ -46,7 +46,7 @@ screenshots: setup
 	$(BIN)/python -m screenshots
 
 docs: setup
-	$(BIN)/python -m clown_daemon.protocol.reference docs/protocol.md tests/golden
+	$(BIN)/python -m clown_daemon.protocol.reference docs/protocol.md docs/http-api.md
 
 clean:
 	rm -rf $(VENV) .interop build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info

@@ -7,7 +7,7 @@ from clown_daemon.api.access import Gate, access_rules
 from clown_daemon.api.commands import SHUTDOWN_PATH, count_commands
 from clown_daemon.api.connection import known_versions
 from clown_daemon.api.problems import tell_problems
-from clown_daemon.api.routes import agents, daemon, metrics, profiles, providers, stream, usage
+from clown_daemon.api.routes import agents, contract, daemon, metrics, profiles, providers, stream, usage
 from clown_daemon.api.services import SERVICES, Services
 
 __all__ = ["Services", "build_app"]
@@ -41,6 +41,9 @@ ROUTES = (
     web.get("/api/events", stream.get_events),
     web.get("/ws", websocket.follow, allow_head=False),
     web.get("/metrics", metrics.get_metrics),
+    # This contract, for machines
+    web.get("/api/openapi.json", contract.get_openapi),
+    web.get("/api/asyncapi.json", contract.get_asyncapi),
 )
 
 

@@ -107,11 +107,6 @@ class _Outlet:
 def _check(asked: StreamQuery) -> None:
     if (asked.since is None) != (asked.log is None):
         raise DomainError(ProblemCode.INVALID_FIELD, "since and log go together", hint="resume with both, or neither")
-    if asked.since is not None and asked.since < 0:
-        raise DomainError(ProblemCode.INVALID_FIELD, "since is 0 or more")
-    for name, flag in (("hello", asked.hello), ("passive", asked.passive)):
-        if flag not in {None, 0, 1}:
-            raise DomainError(ProblemCode.INVALID_FIELD, f"{name} is 0 or 1")
 
 
 def _start(broadcaster: Broadcaster, asked: StreamQuery, floor: int, head: int) -> tuple[int, ResumeFailure | None]:

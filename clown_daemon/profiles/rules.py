@@ -15,18 +15,20 @@ from clown_daemon.manifests.provider import ProviderManifest
 from clown_daemon.manifests.recipe import Recipe, choose_endpoint, fits, make_recipe
 from clown_daemon.protocol.names import nearest_name
 from clown_daemon.protocol.problems import ProblemCode
-from clown_daemon.protocol.requests import OutputQuery, RunProfile
+from clown_daemon.protocol.requests import (
+    ALIAS_PATTERN,
+    MAX_ALIAS_LENGTH,
+    MAX_KEY_LENGTH,
+    MAX_TEXT_LENGTH,
+    RunProfile,
+)
 from clown_daemon.protocol.resources import UNATTRIBUTED, Profile
 
-MAX_ALIAS_LENGTH = 64
-MAX_TEXT_LENGTH = 200
-MAX_KEY_LENGTH = 8192
-MAX_OUTPUT_LINES = 10_000
 RUN_VARIABLE = "CLOWN_RUN_ID"
 """Set in every child: a daemon that died between the spawn and writing down the pid finds its child by it."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
-_ALIAS = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ALIAS = re.compile(ALIAS_PATTERN)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -41,7 +43,7 @@ def check_alias(alias: str) -> None:
         raise _invalid("alias: a profile needs a name", hint)
     if len(alias) > MAX_ALIAS_LENGTH:
         raise _invalid(f"alias: the name is {len(alias)} characters long", hint)
-    if not _ALIAS.fullmatch(alias) or alias.endswith("."):
+    if not _ALIAS.fullmatch(alias):
         raise _invalid(f"alias: {alias!r} cannot be a profile's name", hint)
     if alias.casefold() == UNATTRIBUTED:
         raise _invalid(f"alias: {alias!r} is the name for usage that belongs to no profile", "choose another name")
@@ -105,10 +107,11 @@ def clean_model(model: str | None) -> str | None:
     """
     if model is None:
         return None
+    name = model.strip()
     # It becomes a word of a command line, so it must not look like an option.
-    if not model.strip() or len(model) > MAX_TEXT_LENGTH or _CONTROL.search(model) or model.startswith("-"):
+    if not name or len(model) > MAX_TEXT_LENGTH or _CONTROL.search(model) or name.startswith("-"):
         raise _invalid("model: this cannot be a model's name", "leave it out for the agent's default")
-    return model.strip()
+    return name
 
 
 def clean_key(api_key: str | None) -> str | None:
@@ -120,7 +123,7 @@ def clean_key(api_key: str | None) -> str | None:
     if api_key is None:
         return None
     key = api_key.strip()
-    if not key or len(key) > MAX_KEY_LENGTH or _CONTROL.search(key):
+    if not key or len(api_key) > MAX_KEY_LENGTH or _CONTROL.search(key):
         raise _invalid("api_key: this cannot be a key", "leave it out to use the agent's own login")
     return key
 
@@ -136,18 +139,6 @@ def check_run(request: RunProfile) -> None:
     folder = request.working_dir
     if folder is not None and ("\0" in folder or not Path(folder).is_absolute()):
         raise _invalid("working_dir: the folder must be an absolute path", "leave it out for the profile's home")
-
-
-def check_output(query: OutputQuery) -> None:
-    """Refuse a page that cannot be.
-
-    Raises:
-        DomainError: `invalid_field`.
-    """
-    if query.after < 0:
-        raise _invalid("after: lines count from 1, so this must be 0 or more", None)
-    if not 1 <= query.limit <= MAX_OUTPUT_LINES:
-        raise _invalid(f"limit: this must be from 1 to {MAX_OUTPUT_LINES}", None)
 
 
 def launch_recipe(manifest: AgentManifest, provider: ProviderManifest, profile: Profile, api_key: str | None) -> Recipe:

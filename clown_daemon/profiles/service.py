@@ -28,7 +28,7 @@ from clown_daemon.protocol.events import ProfileCreated, ProfileDeleted, Profile
 from clown_daemon.protocol.names import nearest_name
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import Message, OutputPage, ProfileMessage, RunStarted, RunStopped
-from clown_daemon.protocol.requests import CreateProfile, OutputQuery, RunProfile, UpdateProfile
+from clown_daemon.protocol.requests import MAX_ALIAS_LENGTH, CreateProfile, OutputQuery, RunProfile, UpdateProfile
 from clown_daemon.protocol.resources import Profile, ProfileDetail, ProfileSummary
 from clown_daemon.store import profiles as store
 from clown_daemon.store.database import Database, Transaction
@@ -158,9 +158,8 @@ class ProfileService:
         """What the newest run printed.
 
         Raises:
-            DomainError: `unknown_profile`, or a parameter cannot be used.
+            DomainError: `unknown_profile`.
         """
-        rules.check_output(query)
         return await self._runner.output(await self._read(alias), query)
 
     async def reconcile(self) -> None:
@@ -179,7 +178,7 @@ class ProfileService:
             async with self._locks.of(alias):
                 return await work
 
-        return await self._tasks.finish(turn(), name=f"command on {alias[: rules.MAX_ALIAS_LENGTH]}")
+        return await self._tasks.finish(turn(), name=f"command on {alias[:MAX_ALIAS_LENGTH]}")
 
     async def _create(self, request: CreateProfile) -> ProfileMessage:
         rules.check_alias(request.alias)

@@ -13,5 +13,9 @@ second model of anything and no mapping between models.
 | `problems` | every failure: code, status, sentence, hint |
 | `codec` | the one place where bytes become these types and back |
 | `timestamps` | epoch milliseconds and their RFC 3339 form |
+| `endpoint`, `endpoints` | every endpoint as data |
+| `examples` | one value of everything, for the documents, the pages and the tests |
+| `schemas`, `openapi`, `asyncapi` | the contract for machines, made of the rest |
+| `reference` | the contract for people: writes the generated pages |
 | `names` | how event names, globs and groups are resolved, and the nearest known name of a typo |
 """

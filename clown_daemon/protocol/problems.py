@@ -32,8 +32,9 @@ class ProblemCode(StrEnum):
     PROFILE_NOT_RUNNING = "profile_not_running"
     AGENT_NOT_INSTALLED = "agent_not_installed"
     INCOMPATIBLE_PROVIDER = "incompatible_provider"
-    IMPORT_RUNNING = "import_running"
     BUSY = "busy"
+    IDEMPOTENCY_KEY_REUSED = "idempotency_key_reused"
+    REPLY_LOST = "reply_lost"
     GONE = "gone"
     TOO_LARGE = "too_large"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
@@ -68,8 +69,9 @@ STATUS: dict[ProblemCode, int] = {
     ProblemCode.PROFILE_NOT_RUNNING: 409,
     ProblemCode.AGENT_NOT_INSTALLED: 409,
     ProblemCode.INCOMPATIBLE_PROVIDER: 400,
-    ProblemCode.IMPORT_RUNNING: 409,
     ProblemCode.BUSY: 409,
+    ProblemCode.IDEMPOTENCY_KEY_REUSED: 409,
+    ProblemCode.REPLY_LOST: 409,
     ProblemCode.GONE: 410,
     ProblemCode.TOO_LARGE: 413,
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: 415,
@@ -82,6 +84,45 @@ STATUS: dict[ProblemCode, int] = {
     ProblemCode.INTERNAL: 500,
 }
 """The HTTP status of each code; complete, a test walks it."""
+
+MEANING: dict[ProblemCode, str] = {
+    ProblemCode.BAD_JSON: "The body is not JSON.",
+    ProblemCode.BAD_REQUEST: "The request is broken or not whole.",
+    ProblemCode.INVALID_FIELD: "A field, parameter or header has a value that cannot be.",
+    ProblemCode.UNKNOWN_FIELD: "The body has a field that the call does not know; the hint names the nearest one.",
+    ProblemCode.UNKNOWN_PARAMETER: "The call does not know a query parameter; the hint names the nearest one.",
+    ProblemCode.UNKNOWN_EVENT: "A name matches no event; the hint names the nearest one.",
+    ProblemCode.UNAUTHORIZED: "The token is missing or wrong.",
+    ProblemCode.FOREIGN_HOST: "The `Host` header names another machine.",
+    ProblemCode.FOREIGN_ORIGIN: "A web page of another origin calls.",
+    ProblemCode.FOREIGN_USER: "Another user of this machine calls, without the token.",
+    ProblemCode.NOT_FOUND: "There is nothing at this path.",
+    ProblemCode.UNKNOWN_PROFILE: "There is no such profile.",
+    ProblemCode.UNKNOWN_AGENT: "There is no such agent.",
+    ProblemCode.UNKNOWN_PROVIDER: "There is no such provider.",
+    ProblemCode.UNKNOWN_ENDPOINT: "The provider has no such endpoint.",
+    ProblemCode.METHOD_NOT_ALLOWED: "The path does not know this method; `Allow` lists those it knows.",
+    ProblemCode.PROFILE_EXISTS: "The alias is taken.",
+    ProblemCode.PROFILE_RUNNING: "The profile runs.",
+    ProblemCode.PROFILE_NOT_RUNNING: "The profile does not run.",
+    ProblemCode.AGENT_NOT_INSTALLED: "The profile's agent is not installed.",
+    ProblemCode.INCOMPATIBLE_PROVIDER: "The agent cannot talk to the provider.",
+    ProblemCode.BUSY: "Somebody needs the daemon: a client, a run or a command.",
+    ProblemCode.IDEMPOTENCY_KEY_REUSED: "The `Idempotency-Key` belongs to another request.",
+    ProblemCode.REPLY_LOST: "The first request with this `Idempotency-Key` was begun, and the daemon ended before its"
+    " reply was kept; nothing is done a second time. Look at what stands now.",
+    ProblemCode.GONE: "These events are no longer kept.",
+    ProblemCode.TOO_LARGE: "The body is larger than 1 MiB.",
+    ProblemCode.UNSUPPORTED_MEDIA_TYPE: "The body is not declared as `application/json`.",
+    ProblemCode.UPGRADE_REQUIRED: "The path is a WebSocket.",
+    ProblemCode.TOO_MANY_CONNECTIONS: "Too many clients are connected; `Retry-After` says when to come again.",
+    ProblemCode.RATE_LIMITED: "Too many requests in a short time; `Retry-After` says when to come again.",
+    ProblemCode.SPAWN_FAILED: "The agent's program did not start.",
+    ProblemCode.SHUTTING_DOWN: "The daemon is shutting down.",
+    ProblemCode.STORE_UNAVAILABLE: "The database refuses: the disk is full, or the file is damaged.",
+    ProblemCode.INTERNAL: "Something went wrong inside the daemon; its log has the cause under `request_id`.",
+}
+"""What each code means; complete, a test walks it."""
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

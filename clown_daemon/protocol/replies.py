@@ -1,6 +1,9 @@
 """What a command answers when the answer is no resource."""
 
+from typing import Annotated, Literal
+
 import msgspec
+from msgspec import Meta
 
 from clown_daemon.protocol.resources import Agent
 
@@ -37,8 +40,7 @@ class OutputLine(msgspec.Struct, frozen=True, kw_only=True):
     """One line that a run printed."""
 
     number: int
-    stream: str
-    """`stdout` or `stderr`."""
+    stream: Literal["stdout", "stderr"]
     text: str
     """Without its line end; undecodable bytes replaced; cut at 64 KiB."""
 
@@ -59,7 +61,7 @@ class EventPage(msgspec.Struct, frozen=True, kw_only=True):
     """The reply of `GET /api/events`: events of the log after the asked number, oldest first."""
 
     log: str
-    events: tuple[msgspec.Raw, ...]
+    events: tuple[Annotated[msgspec.Raw, Meta(extra_json_schema={"$ref": "#/components/schemas/Event"})], ...]
     """Each exactly as it was sent on the stream."""
     next: int
     """Pass it as `since` to go on."""
@@ -77,5 +79,5 @@ class Detection(msgspec.Struct, frozen=True, kw_only=True):
 class Health(msgspec.Struct, frozen=True, kw_only=True):
     """The bare body of `GET /api/health`."""
 
-    status: str
+    status: Literal["ok"]
     version: str

@@ -1,28 +1,62 @@
 """What a caller may ask for: bodies and query parameters. Strict: an unknown name is refused, the nearest one named.
 
-`UNSET` means "not given"; it differs from None ("make it empty") where a field may be emptied.
+`UNSET` means "not given"; it differs from None ("make it empty") where a field may be emptied. Bounds of numbers are
+checked while decoding; the rules of texts stand here for the documents and are checked, with a sentence that says what
+is wrong, by the features (`clown_daemon.profiles.rules`).
 """
 
 from typing import Annotated, Literal
 
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Meta, UnsetType
 
-Position = Annotated[int, msgspec.Meta(ge=0, le=2**53 - 1)]
-"""The number of an event or a line; JSON carries no larger ones exactly."""
+MAX_ALIAS_LENGTH = 64
+MAX_TEXT_LENGTH = 200
+MAX_KEY_LENGTH = 8192
+MAX_OUTPUT_LINES = 10_000
+MAX_PAGE = 1000
+MAX_NUMBER = 2**53 - 1
+"""The largest number that every JSON reader keeps exactly."""
+
+ALIAS_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$"
+_NO_NUL = r"^[^\x00]*$"
+_KEY = r"^\s*[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f])?\s*$"
+"""No control characters, apart from blanks around it, which pasting brings along."""
+_NO_OPTION = r"^[^\S\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f-][^\x00-\x1f\x7f]*$"
+"""Not read as an option once the blanks around it are gone."""
+
+
+def _text(**rules: object) -> Meta:
+    return Meta(extra_json_schema=rules)
+
+
+Alias = Annotated[str, _text(minLength=1, maxLength=MAX_ALIAS_LENGTH, pattern=ALIAS_PATTERN)]
+Model = Annotated[str, _text(minLength=1, maxLength=MAX_TEXT_LENGTH, pattern=_NO_OPTION)]
+ApiKey = Annotated[str, _text(minLength=1, maxLength=MAX_KEY_LENGTH, pattern=_KEY, writeOnly=True)]
+Folder = Annotated[str, _text(minLength=1, pattern=_NO_NUL, format="folder")]
+"""The absolute path of a folder that exists."""
+Position = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
+"""The number of an event or a line."""
+Flag = Annotated[int, Meta(ge=0, le=1)]
+EventList = Annotated[str, _text(minLength=1, format="event-names")]
+"""Names, globs and groups, separated by commas."""
 
 
 class CreateProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The body of `POST /api/profiles`. `repr` of it would show the key, so it is never logged."""
+    """The body of `POST /api/profiles`."""
 
     agent_id: str
-    alias: str
+    alias: Alias
+    """Letters, digits, `.`, `_` and `-`; two aliases differ in more than case; `unattributed` is taken."""
     provider_id: str
     endpoint_id: str | None = None
-    model: str | None = None
-    api_key: str | None = None
+    """One of the provider's endpoints; null chooses the best one for the agent."""
+    model: Model | None = None
+    """Null is the agent's own default."""
+    api_key: ApiKey | None = None
+    """Kept in the keyring, never answered; null is the agent's own login."""
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # the generated one would show the key
         return f"CreateProfile(alias={self.alias!r})"
 
 
@@ -30,9 +64,10 @@ class UpdateProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The body of `PATCH /api/profiles/{alias}`: only what is given changes; null empties a field."""
 
     provider_id: str | UnsetType = UNSET
+    """Another provider takes neither the endpoint nor the key along."""
     endpoint_id: str | UnsetType | None = UNSET
-    model: str | UnsetType | None = UNSET
-    api_key: str | UnsetType | None = UNSET
+    model: Model | UnsetType | None = UNSET
+    api_key: ApiKey | UnsetType | None = UNSET
 
     def __repr__(self) -> str:
         return "UpdateProfile(...)"
@@ -41,9 +76,10 @@ class UpdateProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 class RunProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of `POST /api/profiles/{alias}/run`."""
 
-    args: tuple[str, ...] = ()
-    working_dir: str | None = None
-    """An absolute path; None is the profile's home."""
+    args: tuple[Annotated[str, _text(pattern=_NO_NUL)], ...] = ()
+    """The agent's arguments."""
+    working_dir: Folder | None = None
+    """An absolute path; null is the profile's home."""
 
 
 class ShutDown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -67,6 +103,7 @@ class ProfilesQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     """The query of `GET /api/profiles`."""
 
     agent: str | None = None
+    """Only the profiles of this agent."""
 
 
 Period = Literal["today", "yesterday", "week", "month", "7d", "30d", "all"]
@@ -87,26 +124,29 @@ class UsageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
     period: Period = "today"
     profile: str | None = None
+    """An alias, or `unattributed`."""
     model: str | None = None
-    tz: str | None = None
-    """An IANA time zone; None is the daemon's local zone."""
+    tz: Annotated[str, _text(format="iana-time-zone")] | None = None
+    """An IANA time zone, in which days are cut; the daemon's local one unless given."""
 
 
 class ImportClaudeQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of `POST /api/usage/import-claude`."""
 
-    claude_dir: str | None = None
-    """A Claude configuration folder, or its `projects` folder; None looks where Claude Code itself does."""
+    claude_dir: Folder | None = None
+    """A Claude configuration folder, or its `projects` folder; where Claude Code itself looks unless given."""
 
 
 class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of `GET /api/events`."""
 
     since: Position = 0
-    types: str | None = None
-    """Names, globs and groups, separated by commas."""
+    """The number of the last event the caller has."""
+    types: EventList | None = None
+    """Names, globs (`Usage*`) and groups (`@errors`), separated by commas."""
     profile: str | None = None
-    limit: int = 100
+    """Only events that speak of this profile."""
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 100
 
 
 class MetricsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -121,15 +161,19 @@ class OutputQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     after: Position = 0
     """The number of the last line the caller has; lines count from 1."""
-    limit: int = 1000
+    limit: Annotated[int, Meta(ge=1, le=MAX_OUTPUT_LINES)] = 1000
 
 
 class StreamQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of `/ws`."""
 
-    hello: int | None = None
+    hello: Flag | None = None
+    """1: control frames too, `Hello` first."""
     since: Position | None = None
+    """The number of the last event the client has: every later one comes first. With `log`."""
     log: str | None = None
-    events: str | None = None
-    passive: int | None = None
+    """The log that `since` counts in."""
+    events: EventList | None = None
+    """Only these: names, globs (`Usage*`) and groups (`@errors`), separated by commas."""
+    passive: Flag | None = None
     """1: this connection does not keep the daemon from its idle timeout."""

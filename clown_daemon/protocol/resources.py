@@ -7,9 +7,13 @@ in `*_at` and `last_*`, epoch milliseconds in `*_ms`. Money is US dollars as a J
 exact (`clown_daemon.usage.pricing`).
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import msgspec
+from msgspec import Meta
+
+Instant = Annotated[str, Meta(extra_json_schema={"format": "date-time"})]
+"""An instant: RFC 3339 UTC with `Z` and whole seconds."""
 
 # -- tokens and money -------------------------------------------------------------------------------------------------
 
@@ -50,8 +54,8 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
     run_id: str
     state: RunState
     pid: int | None
-    started_at: str
-    ended_at: str | None = None
+    started_at: Instant
+    ended_at: Instant | None = None
     exit_code: int | None = None
     """The exit status, or minus the signal number; None while it runs and when nobody saw it end."""
     runtime_secs: int | None = None
@@ -68,7 +72,7 @@ class ProfileSummary(msgspec.Struct, frozen=True, kw_only=True):
     provider_id: str
     endpoint_id: str | None
     model: str | None
-    last_used: str | None
+    last_used: Instant | None
 
 
 class ProfileDetail(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,8 +83,8 @@ class ProfileDetail(msgspec.Struct, frozen=True, kw_only=True):
     provider_id: str
     endpoint_id: str | None
     model: str | None
-    last_used: str | None
-    created_at: str
+    last_used: Instant | None
+    created_at: Instant
     profile_home: str
 
 
@@ -92,8 +96,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     provider_id: str
     endpoint_id: str | None = None
     model: str | None = None
-    last_used: str | None = None
-    created_at: str
+    last_used: Instant | None = None
+    created_at: Instant
     profile_home: str
     has_api_key: bool = False
     run: Run | None = None
@@ -185,7 +189,7 @@ class Proxy(msgspec.Struct, frozen=True, kw_only=True):
     pid: int | None
     status: ProxyState
     restarts: int = 0
-    started_at: str | None = None
+    started_at: Instant | None = None
     last_error: str | None = None
 
 
@@ -194,7 +198,7 @@ class Registry(msgspec.Struct, frozen=True, kw_only=True):
 
     channel: str
     commit: str | None
-    last_sync: str | None
+    last_sync: Instant | None
     cached: bool
     syncing: bool = False
     last_error: str | None = None
@@ -214,7 +218,7 @@ class ProfileUsageReport(msgspec.Struct, frozen=True, kw_only=True):
     cost: Cost
     sessions: int
     runtime_secs: int
-    last_used: str | None
+    last_used: Instant | None
 
 
 class UsageAggregates(msgspec.Struct, frozen=True, kw_only=True):
@@ -274,7 +278,7 @@ class ProfileUsage(msgspec.Struct, frozen=True, kw_only=True):
     profile: str
     """An alias, or `unattributed`."""
     agent_id: str | None
-    last_used: str | None
+    last_used: Instant | None
     today: PeriodUsage
     week: PeriodUsage
     month: PeriodUsage
@@ -301,7 +305,7 @@ class UsageImport(msgspec.Struct, frozen=True, kw_only=True):
     records_imported: int = 0
     """Responses that were new; a second import of the same logs adds 0."""
     lines_broken: int = 0
-    started_at: str | None = None
+    started_at: Instant | None = None
     error: str | None = None
 
 
@@ -330,7 +334,7 @@ class Daemon(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     instance: str
     """Random per process: tells a restart from a reconnect."""
-    started_at: str
+    started_at: Instant
     status: Literal["running", "degraded", "stopping"] = "running"
     problems: tuple[str, ...] = ()
     """What does not work right now, one sentence each (a broken manifest, an unreadable log folder)."""

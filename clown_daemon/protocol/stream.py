@@ -43,6 +43,23 @@ class CloseCode(IntEnum):
     INCOMPATIBLE = 4500
 
 
+CLOSE_MEANING: dict[int, str] = {
+    CloseCode.SHUTDOWN: "The daemon shuts down; the reason is `idle_timeout`, `stop`, `signal` or `upgrade`. Reconnect"
+    " after 0.2 to 1 s.",
+    1002: "The frames break RFC 6455. Mend the client.",
+    CloseCode.UNSUPPORTED_DATA: "A binary message came. Mend the client.",
+    1007: "Text that is not UTF-8 came. Mend the client.",
+    CloseCode.POLICY: "The connection may not go on. Do not reconnect.",
+    1009: "A message was larger than 64 KiB. Mend the client.",
+    1011: "The daemon failed. Reconnect; nothing is lost.",
+    CloseCode.TOKEN_REPLACED: "The token that the client sent was replaced. Read it again and reconnect.",
+    CloseCode.EXPIRED: "The client fell behind what the log still holds. Reconnect at once, with a snapshot.",
+    CloseCode.TOO_MANY_ERRORS: "Over 100 errors in a minute. Mend the client.",
+    CloseCode.INCOMPATIBLE: "Refused for good, as is every code above. Do not reconnect.",
+}
+"""What a client does about each code. Those without a name here come from the WebSocket library."""
+
+
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """The bounds a client must keep, sent in `Hello`."""
 

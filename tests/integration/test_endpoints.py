@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.contract import assert_conforms
 from tests.support.real_daemon import RealDaemon
 
 PROFILE = {"alias": "work", "agent_id": "quick", "provider_id": "anthropic"}
@@ -174,6 +175,7 @@ async def test_every_failure_has_the_envelope(profiled: RealDaemon) -> None:
         for method, path, options, status, code in FAILURES:
             reply = await client.request(method, path, **options)
             problem = json.loads(reply.content)
+            assert_conforms(method, path, reply.status_code, reply.headers, reply.content)
             told = (method, path, reply.status_code, problem)
             assert (reply.status_code, problem["code"]) == (status, code), told
             assert problem["success"] is False, told

@@ -4,10 +4,10 @@ import itertools
 from pathlib import Path
 
 from clown_daemon.protocol.events import KINDS
+from clown_daemon.protocol.examples import EVENTS
 from tests.interop.clients import Client
 from tests.interop.following import assert_plain_stream, following
 from tests.support.api_server import running_api
-from tests.support.examples import EVENTS
 
 COUNT = 10_000
 DOCUMENTED = [data for data, _ in EVENTS if KINDS[type(data).__name__].documented]

@@ -1,7 +1,8 @@
 """A real daemon in a child process, with a home and state of its own below a test's folder.
 
 Everything it tells is recorded by a passive client, and each time the daemon ends, the record is held against the six
-properties of the stream: every test that uses a real daemon also tests these.
+properties of the stream: every test that uses a real daemon also tests these. Every reply of `call` is held against the
+OpenAPI document.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ import httpx
 from tests.support.chaos.history import Commanded, SnapshotRead
 from tests.support.chaos.recorder import Recorder
 from tests.support.chaos.validator import assert_valid
+from tests.support.contract import assert_conforms
 
 START_SECONDS = 20
 
@@ -143,6 +145,7 @@ class RealDaemon:
                 options["json"] = body
             asked_at = time.monotonic()
             reply = await client.request(method, path, **options)
+        assert_conforms(method, path, reply.status_code, reply.headers, reply.content)
         if self._recorder is not None:
             self._record(method, path, body, asked_at, reply)
         return reply

@@ -11,9 +11,9 @@ from aiohttp import web
 from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.errors import IncompatibleError, RefusedError, UnreachableError
 from clown_daemon.protocol import codec
+from clown_daemon.protocol.examples import REPLIES
 from clown_daemon.protocol.replies import EventPage
 from clown_daemon.protocol.requests import CreateProfile, RunProfile, UpdateProfile
-from tests.support.examples import REPLIES
 
 
 @dataclass

@@ -7,7 +7,7 @@ import pytest
 
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import CATALOGUE, KINDS
-from tests.support.examples import AT_MS, EVENTS, LOG, NOW, REPLIES
+from clown_daemon.protocol.examples import AT_MS, EVENTS, LOG, NOW, REPLIES
 
 DOCUMENTED_EVENTS: dict[str, dict[str, Any]] = {
     "ProfileCreated": {

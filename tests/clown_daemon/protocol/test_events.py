@@ -4,7 +4,7 @@ import msgspec
 
 from clown_daemon.protocol import events
 from clown_daemon.protocol.events import CATALOGUE, EVENT_NAMES, KINDS, EventData, profile_of, subject_of
-from tests.support.examples import EVENTS
+from clown_daemon.protocol.examples import EVENTS
 
 
 def test_the_catalogue_holds_every_event_once() -> None:

@@ -7,9 +7,9 @@ import pytest
 
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import CATALOGUE, Event, EventData, Resource
+from clown_daemon.protocol.examples import AT_MS, CONTROLS, EVENTS, LOG, NOW, PROBLEMS, REPLIES
 from clown_daemon.protocol.problems import Problem
 from clown_daemon.protocol.stream import CONTROL_NAMES, CONTROL_TYPES, ControlData, ControlFrame
-from tests.support.examples import AT_MS, CONTROLS, EVENTS, LOG, NOW, PROBLEMS, REPLIES
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -1,4 +1,7 @@
-"""One value of everything that crosses the wire; the goldens in `tests/golden/` are these values written down."""
+"""One value of everything that crosses the wire.
+
+The served documents and the reference pages show them; the goldens in `tests/golden/` are these values written down.
+"""
 
 from clown_daemon.protocol.events import (
     AgentDetected,
