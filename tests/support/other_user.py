@@ -24,7 +24,7 @@ class RawCaller:
         self._process = process
 
     def call(self, host: str, port: int, request: bytes) -> bytes:
-        """One connection: send everything, read until the other side ends it, or until an upgrade."""
+        """One connection: send everything, and answer the reply as it came."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         question = {"host": host, "port": port, "request": base64.b64encode(request).decode()}

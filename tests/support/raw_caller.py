@@ -10,16 +10,25 @@ SECONDS = 20
 
 
 def answer(host: str, port: int, request: bytes) -> bytes:
-    with socket.create_connection((host, port), timeout=SECONDS) as connection:
+    # No name is looked up: another user may not be able to read the code for that.
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as connection:
+        connection.settimeout(SECONDS)
+        connection.connect((host, port))
         connection.sendall(request)
         received = b""
-        # A reply ends with the connection; an upgrade has no end, so its head is enough.
-        while not (received.startswith(b"HTTP/1.1 101") and b"\r\n\r\n" in received):
+        while not is_whole(received):
             chunk = connection.recv(65536)
             if not chunk:
                 break
             received += chunk
         return received
+
+
+def is_whole(reply: bytes) -> bool:
+    """Whether the head is there, and as much body as it says; an upgrade says nothing and has none."""
+    head, end, body = reply.partition(b"\r\n\r\n")
+    sizes = [line.split(b":")[1] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    return bool(end) and len(body) >= int(sizes[0] if sizes else 0)
 
 
 def main() -> None:
