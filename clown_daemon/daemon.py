@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from clown_daemon.clock import Clock
 from clown_daemon.config import Config
 from clown_daemon.errors import StartError
 from clown_daemon.facts import DaemonFacts
+from clown_daemon.health import Health
 from clown_daemon.histogram import Histogram
 from clown_daemon.instance import InstanceLock, port_owner, write_daemon_file
 from clown_daemon.manifests.catalogue import Catalogue, load_catalogue
@@ -43,13 +44,9 @@ from clown_daemon.vitals import watch_lag
 
 logger = logging.getLogger(__name__)
 
-HEALTH_SECONDS = 2
-"""How often the daemon looks whether what it says of its own health is still true."""
 IDLE_CHECK_SECONDS = 1
 LOG_PAGE_BYTES = 256 * 1024
 """What is read of the log at once for a client that is behind: there may be many of them."""
-RETRY_SECONDS = (1, 5, 30, 60)
-"""How long a background task that failed rests before it runs again; the last one repeats."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +71,7 @@ class Starter:
     """Whoever started the daemon: what it is told, and what it passed on."""
 
     ready: Callable[[dict[str, object]], None]
-    """Called once, when the daemon answers: `{url, pid, version, state_dir, access}`."""
+    """Called once, when the daemon answers: `{url, pid, version, state_dir, access, problems}`."""
     stopping: Callable[[str], None]
     """Called once, when the daemon begins to end, with the reason."""
     sockets: Sequence[socket.socket] = ()
@@ -245,10 +242,19 @@ async def _live(
             "version": facts.version,
             "state_dir": str(paths.state_dir),
             "access": parts.gate.access,
+            "problems": parts.database.problems,
         }
     )
     logger.info("listening on %s, log %s", url, parts.database.log)
-    health = _Health(parts)
+    health = Health(
+        facts,
+        [
+            lambda: parts.gate.problems,
+            lambda: parts.catalogue.problems,
+            lambda: parts.usage.problems,
+            lambda: parts.database.problems,
+        ],
+    )
     async with asyncio.TaskGroup() as tasks, _signals(parts):
         background = [
             tasks.create_task(health.keep("agent detection", parts.agents.watch), name="agents.watch"),
@@ -256,6 +262,7 @@ async def _live(
             tasks.create_task(health.keep("pruning of old events", parts.pruner.watch), name="retention"),
             tasks.create_task(health.keep("token following", parts.gate.follow_token), name="token.follow"),
             tasks.create_task(health.watch(), name="health"),
+            tasks.create_task(parts.database.check(), name="database.check"),
             tasks.create_task(watch_lag(parts.loop_lag), name="loop.lag"),
             tasks.create_task(_stop_when_idle(parts, config.idle_timeout_secs), name="idle"),
         ]
@@ -269,35 +276,6 @@ async def _live(
             task.cancel()
         await parts.broadcaster.close(facts.shutdown_reason)
         await parts.profiles.close()
-
-
-class _Health:
-    """Background tasks that must not end, and what does not work right now."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-        self._failed: dict[str, str] = {}
-
-    async def keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run the work for ever; when it fails, say so where everybody sees it, rest, and run it again."""
-        failures = 0
-        while True:
-            try:
-                self._failed.pop(name, None)
-                await work()
-            except Exception as error:  # its cause is logged and shown; one part must not end the daemon
-                logger.exception("%s failed", name)
-                self._failed[name] = f"{name} stopped ({type(error).__name__}); it is tried again"
-            await asyncio.sleep(RETRY_SECONDS[min(failures, len(RETRY_SECONDS) - 1)])
-            failures += 1
-
-    async def watch(self) -> None:
-        """Publish what does not work whenever it changes."""
-        while True:
-            parts = self._parts
-            problems = (*parts.gate.problems, *parts.catalogue.problems, *parts.usage.problems, *self._failed.values())
-            await self._parts.facts.record_problems(problems)
-            await asyncio.sleep(HEALTH_SECONDS)
 
 
 async def _stop_when_idle(parts: Parts, timeout_seconds: float) -> None:

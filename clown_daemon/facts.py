@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 
@@ -9,12 +10,14 @@ import msgspec
 
 from clown_daemon import __version__
 from clown_daemon.clock import Clock
-from clown_daemon.errors import DomainError
+from clown_daemon.errors import DomainError, StoreUnavailableError
 from clown_daemon.protocol.events import DaemonShuttingDown, DaemonStarted, DaemonUpdated, ShutdownReason
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.resources import Access, Daemon, DaemonStatus
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.database import Database, Transaction
+
+logger = logging.getLogger(__name__)
 
 
 class DaemonFacts:
@@ -45,6 +48,8 @@ class DaemonFacts:
         self._count_clients = count_clients
         self._count_runs = count_runs
         self._commands = 0
+        self._unrecorded = False
+        """Whether the resource says something that no event has told, since the database refused it."""
         self._started_ms = clock.now_ms()
         self._touched = clock.monotonic()
         self._daemon = Daemon(
@@ -114,23 +119,41 @@ class DaemonFacts:
         await self._database.write(lambda transaction: transaction.record(data, self._daemon))
 
     async def record_problems(self, problems: tuple[str, ...]) -> None:
-        """Record `DaemonUpdated` if what does not work has changed."""
-        if problems == self._daemon.problems:
+        """Record `DaemonUpdated` if what does not work has changed.
+
+        When the database refuses, every snapshot says it all the same; the event follows when it is called again and
+        the database takes it.
+        """
+        if problems == self._daemon.problems and not self._unrecorded:
             return
 
         def change(transaction: Transaction) -> None:
-            self._daemon = msgspec.structs.replace(
-                self._daemon, status="degraded" if problems else "running", problems=problems
-            )
+            self._put_problems(problems)
             transaction.record(DaemonUpdated(problems=len(problems)), self._daemon)
 
-        await self._database.write(change)
+        try:
+            await self._database.write(change)
+        except StoreUnavailableError as error:
+            if not self._unrecorded:
+                logger.error("events cannot be recorded: %s", error)  # noqa: TRY400  # the sentence is the message
+            self._unrecorded = True
+            self._put_problems(problems or (str(error),))
+        else:
+            self._unrecorded = False
 
     async def record_shutdown(self) -> None:
-        """Record `DaemonShuttingDown` with the reason that was asked for."""
+        """Record `DaemonShuttingDown` with the reason that was asked for; a database that refuses stops nobody."""
 
         def change(transaction: Transaction) -> None:
             self._daemon = msgspec.structs.replace(self._daemon, status="stopping")
             transaction.record(DaemonShuttingDown(reason=self.shutdown_reason), self._daemon)
 
-        await self._database.write(change)
+        try:
+            await self._database.write(change)
+        except StoreUnavailableError as error:
+            logger.warning("the end of the daemon cannot be recorded: %s", error)
+
+    def _put_problems(self, problems: tuple[str, ...]) -> None:
+        self._daemon = msgspec.structs.replace(
+            self._daemon, status="degraded" if problems else "running", problems=problems
+        )

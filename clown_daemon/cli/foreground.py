@@ -5,6 +5,8 @@ import asyncio
 import json
 import logging
 import os
+import sys
+from typing import cast
 
 from clown_daemon.cli.command import EXIT_ERROR, EXIT_OK, complain
 from clown_daemon.errors import ClownError
@@ -62,6 +64,8 @@ class _ReadyPipe:
     def tell(self, facts: dict[str, object]) -> None:
         if self._descriptor is None:
             print(f"clown-daemon {facts['version']} listens on {facts['url']} (pid {facts['pid']})", flush=True)
+            for problem in cast("tuple[str, ...]", facts["problems"]):
+                print(f"warning: {problem}", file=sys.stderr, flush=True)
         self._write(facts)
 
     def fail(self, error: ClownError, *, already_running: bool = False) -> None:

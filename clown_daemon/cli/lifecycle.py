@@ -122,6 +122,8 @@ def _restart(options: argparse.Namespace) -> int:
 def _tell_started(started: "StartedDaemon", options: argparse.Namespace) -> int:
     sentence = f"clown-daemon {started.version} runs on {started.url} (pid {started.pid})"
     tell(_facts(started), sentence, as_json=options.json)
+    for problem in started.problems:
+        print(f"clown-daemon: warning: {problem}", file=sys.stderr)
     if started.access == "all_users":
         print(f"clown-daemon: {ACCESS['all_users']}; auth = token keeps the others out", file=sys.stderr)
     if is_other(started.version):

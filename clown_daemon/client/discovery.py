@@ -30,6 +30,8 @@ class StartedDaemon:
     state_dir: Path
     access: Access | None = None
     """Who comes in without a token."""
+    problems: tuple[str, ...] = ()
+    """What did not work when it started; known only to whoever started it."""
 
 
 class _DaemonFile(msgspec.Struct, frozen=True):

@@ -42,6 +42,7 @@ class _ReadyLine(msgspec.Struct, frozen=True):
     version: str = ""
     state_dir: str = ""
     access: Access | None = None
+    problems: tuple[str, ...] = ()
     error: str | None = None
     hint: str | None = None
     already_running: bool = False
@@ -189,7 +190,12 @@ class _Start:
             lock.keep_failure(failure, self.flags)
             raise failure
         return StartedDaemon(
-            url=ready.url, pid=ready.pid, version=ready.version, state_dir=Path(ready.state_dir), access=ready.access
+            url=ready.url,
+            pid=ready.pid,
+            version=ready.version,
+            state_dir=Path(ready.state_dir),
+            access=ready.access,
+            problems=ready.problems,
         )
 
 

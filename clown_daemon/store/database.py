@@ -7,30 +7,29 @@ across I/O of anybody else.
 """
 
 import asyncio
-import contextlib
 import logging
-import queue
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import TypeVar
 
 from clown_daemon.clock import Clock
-from clown_daemon.errors import StartError, StoreUnavailableError
+from clown_daemon.errors import StoreUnavailableError
 from clown_daemon.histogram import Histogram
 from clown_daemon.protocol.events import EventData, Resource
+from clown_daemon.store.connection import connect, is_damage, is_outage
 from clown_daemon.store.event_log import EncodedEvent, EventLog
+from clown_daemon.store.opening import Opened, open_file
+from clown_daemon.store.repair import look_for_damage
+from clown_daemon.store.worker import Worker
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-WAL_BYTES = 8 * 1024 * 1024
-"""What a write-ahead log that grew past this (behind a long read) is cut back to at its next start over."""
-DISK_FULL_HINT = "free some space; the daemon goes on serving what it knows"
+OUTAGE_HINT = "free some space and look after the disk; the daemon goes on serving what it knows and tries again"
+DAMAGE_HINT = "restart the daemon: it moves the damaged file aside and saves what can be read of it"
 
 
 class Transaction:
@@ -54,19 +53,22 @@ class Database:
     """The open database. Build it with `open_database`; close it with `close`."""
 
     def __init__(
-        self,
-        path: Path,
-        clock: Clock,
-        announce: Callable[[Sequence[EncodedEvent]], None],
-        writer: sqlite3.Connection,
-        reader: sqlite3.Connection,
+        self, path: Path, clock: Clock, announce: Callable[[Sequence[EncodedEvent]], None], opened: Opened
     ) -> None:
         self.path = path
         self._clock = clock
         self._announce = announce
-        self._writer = _Worker("clown-writer", writer)
-        self._reader = _Worker("clown-reader", reader)
-        self.event_log = EventLog(writer)
+        self._writer = Worker("clown-writer", opened.writer)
+        self._reader = Worker("clown-reader", opened.reader)
+        self._witness = opened.witness
+        self._notices = opened.notices
+        self._checked = opened.checked
+        self._outage: str | None = None
+        """Why the last change was refused by the machine; the next one that is written ends it."""
+        self._damage: str | None = None
+        """What was found damaged; ends with the process."""
+        self._closed = False
+        self.event_log = EventLog(opened.statement.log, opened.statement.head)
         self.write_wait = Histogram()
         """Seconds from asking for a change to its begin on the writer thread."""
         self.write_time = Histogram()
@@ -76,6 +78,15 @@ class Database:
     def log(self) -> str:
         """The identity of the event log."""
         return self.event_log.log
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What does not work right now, and what was repaired at the start; one sentence each."""
+        return tuple(sentence for sentence in (*self._notices, self._damage, self._outage) if sentence is not None)
+
+    def now_ms(self) -> int:
+        """The time that a change would carry now; for what happened before it can be written."""
+        return self._clock.now_ms()
 
     async def write(self, change: Callable[[Transaction], T]) -> T:
         """Run a change in one transaction; its events are announced once it is durable.
@@ -104,31 +115,69 @@ class Database:
         """
         return await self._reader.run(lambda: self._consult(query))
 
+    async def check(self) -> None:
+        """Look at every page if the start did not, on a thread of its own; damage becomes one of the `problems`."""
+        if self._checked:
+            return
+        checker = Worker("clown-checker", await asyncio.to_thread(connect, self.path))
+        try:
+            found = await checker.run(lambda: look_for_damage(checker.connection))
+        finally:
+            # Nobody may have the file open when its end is noted, also when this was cancelled.
+            checker.connection.interrupt()
+            await checker.close()
+        self._checked = True
+        if found is not None:
+            self._found_damage(found)
+
     async def close(self) -> None:
         """Finish what is queued, then close; later calls raise `StoreUnavailableError`."""
+        if self._closed:
+            return
+        self._closed = True
         await self._reader.close()
         await self._writer.close()
+        await asyncio.to_thread(self._leave)
 
     def _transact(self, change: Callable[[Transaction], T]) -> T:
+        if self._damage is not None:
+            raise StoreUnavailableError(self._damage, hint=DAMAGE_HINT)
         connection = self._writer.connection
+        before = connection.total_changes
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            transaction = Transaction(connection, self.event_log, self._clock.now_ms())
-            try:
-                result = change(transaction)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                self.event_log.forget_uncommitted(connection)
-                raise
+            transaction, result = self._commit(connection, change)
         except sqlite3.IntegrityError:
             raise
         except sqlite3.Error as error:
-            raise StoreUnavailableError(f"the database cannot be written: {error}", hint=DISK_FULL_HINT) from error
+            if is_damage(error):
+                self._found_damage(str(error))
+                raise StoreUnavailableError(str(self._damage), hint=DAMAGE_HINT) from error
+            sentence = f"the database cannot be written: {error}"
+            if is_outage(error):
+                self._outage = sentence
+            raise StoreUnavailableError(sentence, hint=OUTAGE_HINT) from error
+        if connection.total_changes != before:
+            self._outage = None
         if transaction.recorded:
+            self._witness.saw(self.event_log.head)
             self._announce(transaction.recorded)
         return result
+
+    def _commit(self, connection: sqlite3.Connection, change: Callable[[Transaction], T]) -> tuple[Transaction, T]:
+        if connection.in_transaction:  # the rollback of the last one failed too
+            connection.execute("ROLLBACK")
+        connection.execute("BEGIN IMMEDIATE")
+        transaction = Transaction(connection, self.event_log, self._clock.now_ms())
+        try:
+            result = change(transaction)
+            connection.execute("COMMIT")
+        except BaseException:
+            self.event_log.forget_uncommitted()
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+        self.event_log.keep()
+        return transaction, result
 
     def _consult(self, query: Callable[[sqlite3.Connection], T]) -> T:
         connection = self._reader.connection
@@ -140,13 +189,37 @@ class Database:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
         except sqlite3.Error as error:
-            raise StoreUnavailableError(f"the database cannot be read: {error}") from error
+            if is_damage(error):
+                self._found_damage(str(error))
+                raise StoreUnavailableError(str(self._damage), hint=DAMAGE_HINT) from error
+            raise StoreUnavailableError(f"the database cannot be read: {error}", hint=OUTAGE_HINT) from error
+
+    def _found_damage(self, what: str) -> None:
+        """Refuse changes from now on, and let the next start know; reads go on as far as they work."""
+        if self._damage is not None:
+            return
+        self._damage = f"the database is damaged ({what}): nothing can be changed until the daemon is restarted"
+        logger.error("%s", self._damage)
+        try:
+            self._witness.suspect()
+        except OSError as error:
+            logger.error("the next start will not know of the damage: %s", error)  # noqa: TRY400  # the cause is in it
+
+    def _leave(self) -> None:
+        """Note that nobody else wrote the file after us; without that note the next start trusts the head alone."""
+        try:
+            if self._damage is None:
+                self._witness.closed(self.path.stat().st_ctime_ns)
+        except OSError as error:
+            logger.warning("the end of the database could not be noted: %s", error)
+        finally:
+            self._witness.close()
 
 
 async def open_database(
     path: Path, clock: Clock, announce: Callable[[Sequence[EncodedEvent]], None] = lambda _: None
 ) -> Database:
-    """Open or create the database and bring its schema up to date.
+    """Open or create the database and bring its schema up to date; a damaged one is replaced (see `problems`).
 
     Args:
         path: the file; its folder must exist.
@@ -154,109 +227,6 @@ async def open_database(
         announce: called on the writer thread with the events of each commit, in order.
 
     Raises:
-        StartError: the file cannot be opened, is damaged, or was written by a newer Clown.
+        StartError: the file cannot be opened, or was written by a newer Clown.
     """
-    return await asyncio.to_thread(_open, path, clock, announce)
-
-
-def _open(path: Path, clock: Clock, announce: Callable[[Sequence[EncodedEvent]], None]) -> Database:
-    with contextlib.ExitStack() as opened:
-        try:
-            writer = opened.enter_context(contextlib.closing(_connect(path)))
-            _prepare(writer, path)
-            _migrate(writer)
-            reader = opened.enter_context(contextlib.closing(_connect(path)))
-            _prepare(reader, path)
-            reader.execute("PRAGMA query_only = ON")
-        except sqlite3.DatabaseError as error:
-            raise StartError(
-                f"the database {path} cannot be opened: {error}", hint="check the folder's permissions and free space"
-            ) from error
-        opened.pop_all()  # the workers close them from here on
-    return Database(path, clock, announce, writer, reader)
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    # The connection is made on one thread and used on one other; never on two at once.
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=10)
-    connection.row_factory = sqlite3.Row
-    return connection
-
-
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
-    # Takes effect in a new file only: what the pruned log leaves can be given back page by page.
-    connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute(f"PRAGMA journal_size_limit = {WAL_BYTES}")
-    # FULL: with NORMAL a power loss could take back an event that a client has seen, and use its number again.
-    connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA foreign_keys = ON")
-    path.chmod(0o600)
-
-
-def _migrate(connection: sqlite3.Connection) -> None:
-    scripts = sorted(
-        (entry for entry in resources.files("clown_daemon.store.migrations").iterdir() if entry.name.endswith(".sql")),
-        key=lambda entry: entry.name,
-    )
-    done = connection.execute("PRAGMA user_version").fetchone()[0]
-    if done > len(scripts):
-        raise StartError(
-            f"the database was written by a newer Clown (schema {done}, this one knows {len(scripts)})",
-            hint="upgrade Clown, or set CLOWN_HOME to another folder",
-        )
-    for number, script in enumerate(scripts[done:], start=done + 1):
-        connection.executescript(f"BEGIN;\n{script.read_text('utf-8')}\nPRAGMA user_version = {number};\nCOMMIT;")
-
-
-class _Worker:
-    """A thread that owns one connection and runs one job after the other."""
-
-    def __init__(self, name: str, connection: sqlite3.Connection) -> None:
-        self.connection = connection
-        self._jobs: queue.SimpleQueue[
-            tuple[Callable[[], object], Callable[[object, BaseException | None], None]] | None
-        ]
-        self._jobs = queue.SimpleQueue()
-        self._closed = False
-        self._thread = threading.Thread(target=self._work, name=name, daemon=True)
-        self._thread.start()
-
-    async def run(self, job: Callable[[], T]) -> T:
-        if self._closed:
-            raise StoreUnavailableError("the database is closed")
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-
-        def settle(result: object, error: BaseException | None) -> None:
-            if future.done():
-                return
-            if error is not None:
-                future.set_exception(error)
-            else:
-                future.set_result(result)  # type: ignore[arg-type]  # the job's own result
-
-        def reply(result: object, error: BaseException | None) -> None:
-            # The loop may be gone when a daemon was torn down in the middle of a job.
-            with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(settle, result, error)
-
-        self._jobs.put((job, reply))
-        return await future
-
-    async def close(self) -> None:
-        if not self._closed:
-            self._closed = True
-            self._jobs.put(None)
-            await asyncio.to_thread(self._thread.join)
-
-    def _work(self) -> None:
-        while (item := self._jobs.get()) is not None:
-            job, reply = item
-            try:
-                result = job()
-            except BaseException as error:  # noqa: BLE001  # handed to the caller, whatever it is
-                reply(None, error)
-            else:
-                reply(result, None)
-        self.connection.close()
+    return Database(path, clock, announce, await asyncio.to_thread(open_file, path))

@@ -5,7 +5,6 @@ restarts and `kill -9`. Only the writer thread appends, so the next number is kn
 encoded exactly once, with its number in it.
 """
 
-import secrets
 import sqlite3
 from collections.abc import Collection
 from typing import NamedTuple
@@ -27,9 +26,15 @@ class EncodedEvent(NamedTuple):
 class EventLog:
     """Appends to the log; used on the writer thread alone."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self.log = _identity(connection)
-        self._head = read_head(connection)
+    def __init__(self, log: str, head: int) -> None:
+        self.log = log
+        self._head = head
+        self._committed = head
+
+    @property
+    def head(self) -> int:
+        """The number of the newest event that is committed."""
+        return self._committed
 
     def append(
         self, connection: sqlite3.Connection, data: EventData, resource: Resource | None, *, at_ms: int
@@ -45,17 +50,16 @@ class EventLog:
         self._head = seq
         return event
 
-    def forget_uncommitted(self, connection: sqlite3.Connection) -> None:
-        """Go back to the committed head after a rollback; nobody has seen the numbers in between."""
-        self._head = read_head(connection)
+    def keep(self) -> None:
+        """Go on from here: what was appended is committed."""
+        self._committed = self._head
 
+    def forget_uncommitted(self) -> None:
+        """Go back to the committed head after a failure: nobody has seen the numbers in between.
 
-def _identity(connection: sqlite3.Connection) -> str:
-    row = connection.execute("SELECT log FROM log_identity").fetchone()
-    if row is None:
-        connection.execute("INSERT INTO log_identity (only_row, log) VALUES (1, ?)", (secrets.token_hex(8),))
-        row = connection.execute("SELECT log FROM log_identity").fetchone()
-    return str(row["log"])
+        The database is not asked: what made the change fail may make that fail too.
+        """
+        self._head = self._committed
 
 
 def read_identity(connection: sqlite3.Connection) -> str:

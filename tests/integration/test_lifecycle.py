@@ -84,17 +84,6 @@ async def test_a_corrupt_configuration_is_refused(tmp_path: Path, text: str, sen
     assert "Traceback" not in err
 
 
-async def test_a_damaged_database_is_refused_and_left_alone(tmp_path: Path) -> None:
-    environ = clean_environment(tmp_path)
-    file = tmp_path / "clown" / "state" / "clown.db"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"this is no database" * 100)
-    code, _, err = await clown_daemon(environ, "--port", "0", cwd=tmp_path)
-    assert code == 1
-    assert "cannot be opened" in err
-    assert file.read_bytes().startswith(b"this is no database")
-
-
 async def test_an_idle_daemon_ends_by_itself_and_says_why(tmp_path: Path) -> None:
     daemon = RealDaemon(tmp_path, CLOWN_IDLE_TIMEOUT_SECS="0.5")
     await daemon.start()

@@ -1,6 +1,7 @@
 """What belongs to the event stream over HTTP: the snapshot it starts from, and its history."""
 
 import sqlite3
+import zlib
 
 import msgspec
 from aiohttp import web
@@ -30,7 +31,12 @@ async def get_snapshot(request: web.Request) -> web.Response:
 
     def read(connection: sqlite3.Connection) -> tuple[str, bytes | None]:
         # Time lines move with the minute although nothing happened, so the minute is a part of the reply's identity.
-        tag = f"{services.database.log}-{read_head(connection)}-{services.daemon.instance}-{now_ms // _MINUTE_MS}"
+        # What does not work may be something that keeps events from being recorded, so it is one too.
+        troubles = zlib.crc32("\n".join(services.daemon.daemon().problems).encode())
+        tag = (
+            f"{services.database.log}-{read_head(connection)}-{services.daemon.instance}"
+            f"-{now_ms // _MINUTE_MS}-{troubles:x}"
+        )
         if tag in held:
             return tag, None
         # Encoded here, on the reader's thread: the loop goes on serving the stream meanwhile.

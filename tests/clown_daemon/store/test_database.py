@@ -220,12 +220,6 @@ async def test_the_file_is_for_the_user_alone(store: Store, database: Database) 
     assert all(file.stat().st_mode & 0o077 == 0 for file in store.file.parent.iterdir())
 
 
-async def test_a_damaged_file_is_one_sentence(store: Store) -> None:
-    store.file.write_bytes(b"this is no database" * 100)
-    with pytest.raises(StartError, match="cannot be opened"):
-        await store.open()
-
-
 async def test_a_file_of_a_newer_clown_is_refused(store: Store) -> None:
     await (await store.open()).close()
     with sqlite3.connect(store.file) as connection:

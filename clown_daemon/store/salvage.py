@@ -1,0 +1,151 @@
+"""What can still be read of a damaged database: profiles, runs and the ledger, into a new one.
+
+Each table is read from its beginning up to the first page that cannot be read, then from its end back to it. Agents are
+detected anew. How far the agents' logs were read is left behind on purpose: they are all read again, what is in the
+ledger adds nothing, and what was lost of it comes back as far as the agents still have their logs.
+"""
+
+import contextlib
+import itertools
+import logging
+import sqlite3
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from clown_daemon.store.periods import QUARTER_MS
+
+BATCH_ROWS = 1000
+MOST_BYTES = 64 * 1024**3
+"""A header that tells of more is damaged itself."""
+
+_KEYS = {"profiles": "alias", "runs": "number", "usage_records": "key"}
+"""The tables that are saved, with their primary keys."""
+
+_REBUILD_QUARTERS = f"""
+INSERT INTO usage_quarters
+SELECT profile, at_ms / {QUARTER_MS} * {QUARTER_MS}, model, session, count(*), sum(total_pico IS NULL),
+    sum(input_tokens), sum(output_tokens), sum(cache_write_5m_tokens + cache_write_1h_tokens), sum(cache_read_tokens),
+    sum(ifnull(input_pico, 0)), sum(ifnull(output_pico, 0)), sum(ifnull(cache_write_pico, 0)),
+    sum(ifnull(cache_read_pico, 0)), sum(ifnull(total_pico, 0))
+FROM usage_records GROUP BY 1, 2, 3, 4
+"""  # noqa: S608  # our own number
+
+logger = logging.getLogger(__name__)
+
+
+class Saved(NamedTuple):
+    """How many rows came over."""
+
+    profiles: int = 0
+    runs: int = 0
+    usage_records: int = 0
+    whole: bool = False
+    """Whether every row of the three tables could be read."""
+
+
+def salvage(damaged: Path, connection: sqlite3.Connection) -> Saved:
+    """Copy what can be read into a new database, in one transaction.
+
+    Args:
+        damaged: the file, with its write-ahead log beside it; a file that is no database at all saves nothing.
+        connection: to the new database, which has the schema and no rows.
+
+    Raises:
+        sqlite3.Error: the new database cannot be written.
+    """
+    if not damaged.is_file():
+        return Saved()
+    _fill_up(damaged)
+    with contextlib.closing(sqlite3.connect(damaged, isolation_level=None)) as source:
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            counted = [_copy(source, connection, table, key) for table, key in _KEYS.items()]
+            connection.execute(_REBUILD_QUARTERS)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+    profiles, runs, usage_records = (count for count, _ in counted)
+    return Saved(profiles, runs, usage_records, whole=all(whole for _, whole in counted))
+
+
+def _fill_up(damaged: Path) -> None:
+    """Give a file that was cut its old length, with nothing in it: SQLite reads none of it otherwise."""
+    with damaged.open("r+b") as file:
+        header = file.read(100)
+        page_bytes = int.from_bytes(header[16:18]) or 1
+        # Of 65,536 the format keeps the upper half.
+        length = int.from_bytes(header[28:32]) * (65_536 if page_bytes == 1 else page_bytes)
+        if header.startswith(b"SQLite format 3\0") and damaged.stat().st_size < length <= MOST_BYTES:
+            file.truncate(length)
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, key: str) -> tuple[int, bool]:
+    """Copy one table; answer how many rows, and whether that was all."""
+    try:
+        names = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+    except sqlite3.Error as error:
+        logger.warning("nothing of %s can be read: %s", table, error)
+        return 0, False
+    columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})") if row[1] in names and row[1] != key]
+    if key not in names:
+        return 0, False
+    reading = _Reading(source, table, key, columns)
+    placeholders = ", ".join("?" * (len(columns) + 1))
+    insert = f"INSERT INTO {table} ({', '.join([key, *columns])}) VALUES ({placeholders})"  # noqa: S608  # our own names
+    before = target.total_changes
+    rows = reading.rows()
+    refused = 0
+    while batch := list(itertools.islice(rows, BATCH_ROWS)):
+        refused += _insert(target, insert, batch)
+    return target.total_changes - before, reading.whole and not refused
+
+
+def _insert(target: sqlite3.Connection, insert: str, batch: Sequence[tuple[object, ...]]) -> int:
+    """Insert rows; answer how many the schema refused, since damage can also look like a row."""
+    target.execute("SAVEPOINT batch")
+    try:
+        target.executemany(insert, batch)
+    except sqlite3.IntegrityError:
+        target.execute("ROLLBACK TO batch")
+    else:
+        target.execute("RELEASE batch")
+        return 0
+    refused = 0
+    for row in batch:
+        try:
+            target.execute(insert, row)
+        except sqlite3.IntegrityError as error:
+            logger.warning("a damaged row was left behind: %s", error)
+            refused += 1
+    target.execute("RELEASE batch")
+    return refused
+
+
+class _Reading:
+    """One table from both ends."""
+
+    def __init__(self, source: sqlite3.Connection, table: str, key: str, columns: Sequence[str]) -> None:
+        self.whole = True
+        self._source = source
+        self._table = table
+        self._query = f"SELECT {', '.join([key, *columns])} FROM {table} ORDER BY {key}"  # noqa: S608  # our own names
+        self._last: object = None
+
+    def rows(self) -> Iterator[tuple[object, ...]]:
+        for row in self._until_damage("ASC"):
+            self._last = row[0]
+            yield row
+        if not self.whole:
+            for row in self._until_damage("DESC"):
+                if self._last is not None and row[0] <= self._last:  # type: ignore[operator]  # keys of one type
+                    return
+                yield row
+
+    def _until_damage(self, order: str) -> Iterator[tuple[object, ...]]:
+        try:
+            yield from self._source.execute(f"{self._query} {order}")
+        except sqlite3.Error as error:
+            logger.warning("%s cannot be read on (%s): %s", self._table, order, error)
+            self.whole = False
