@@ -66,6 +66,8 @@ class RealDaemon:
         self.pid = 0
         self.process: asyncio.subprocess.Process | None = None
         self._recorder = Recorder(self.state_dir) if recorded else None
+        self._keys: set[str] = set()
+        """The idempotency keys that were used: a command told again does nothing again."""
 
     @property
     def url(self) -> str:
@@ -146,16 +148,18 @@ class RealDaemon:
             asked_at = time.monotonic()
             reply = await client.request(method, path, **options)
         assert_conforms(method, path, reply.status_code, reply.headers, reply.content)
-        if self._recorder is not None:
+        key = reply.request.headers.get("Idempotency-Key", "")
+        if self._recorder is not None and key not in self._keys:
             self._record(method, path, body, asked_at, reply)
+        self._keys |= {key} - {""}
         return reply
 
     def _record(self, method: str, path: str, body: object, asked_at: float, reply: httpx.Response) -> None:
         assert self._recorder is not None
         history = self._recorder.history
-        data = (
-            reply.json().get("data") if reply.headers.get("Content-Type", "").startswith("application/json") else None
-        )
+        is_json = reply.headers.get("Content-Type", "").startswith("application/json")
+        envelope = reply.json() if is_json else None
+        data = envelope.get("data") if isinstance(envelope, dict) else None
         data = data if isinstance(data, dict) else None
         if method == "GET":
             if path == "/api/snapshot" and reply.status_code == 200 and data is not None:

@@ -112,10 +112,14 @@ def _listener(
 
 
 def read_log(file: Path) -> CommittedLog | None:
-    """Read the whole event log of a daemon that is gone; None when there is no database that could be read."""
+    """Read the whole event log from its file; None when there is no database that could be read.
+
+    What a killed daemon left half done must be found by the next one, so nothing is mended here: read only.
+    """
     if not file.exists():
         return None
-    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(sqlite3.connect(file)) as connection:
+    opened = sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)
+    with contextlib.suppress(sqlite3.DatabaseError), contextlib.closing(opened) as connection:
         (log,) = connection.execute("SELECT log FROM log_identity").fetchone()
         rows = connection.execute("SELECT seq, type, body FROM events ORDER BY seq").fetchall()
         head = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'events'").fetchone()

@@ -9,6 +9,7 @@ from tests.support.chaos.history import AnyEntry
 
 SHOWN = 8
 """The most violations of one property that are told in full."""
+SHOWN_ENTRIES = 6
 SHOWN_CHARACTERS = 600
 """The most of one entry."""
 
@@ -22,7 +23,9 @@ class Violation:
 
     def __str__(self) -> str:
         lines = [self.words]
-        lines += [f"      {msgspec.json.encode(entry).decode()[:SHOWN_CHARACTERS]}" for entry in self.entries]
+        lines += [
+            f"      {msgspec.json.encode(entry).decode()[:SHOWN_CHARACTERS]}" for entry in self.entries[:SHOWN_ENTRIES]
+        ]
         return "\n".join(lines)
 
 
