@@ -11,6 +11,7 @@ from clown_daemon.api.connection import Connection
 
 BACKLOG = 512
 """Connections that may wait to be accepted; the kernel's own bound may be lower."""
+FIRST_REQUEST_SECONDS = 0.1
 _FREE_PORT_TRIES = 20
 
 
@@ -43,9 +44,11 @@ async def stop_accepting(runner: web.AppRunner) -> None:
     """Accept no more; connections that stand go on.
 
     A socket that a service manager holds as well keeps listening: who connects now waits there for the next daemon.
+    Who was accepted just before gets a moment to send the request, instead of a connection that breaks.
     """
     for site in list(runner.sites):
         await site.stop()
+    await asyncio.sleep(FIRST_REQUEST_SECONDS)
 
 
 class _Site(web.BaseSite):
