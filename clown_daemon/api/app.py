@@ -6,6 +6,7 @@ from clown_daemon.api import websocket
 from clown_daemon.api.access import Gate, access_rules
 from clown_daemon.api.commands import SHUTDOWN_PATH, count_commands
 from clown_daemon.api.connection import known_versions
+from clown_daemon.api.idempotency import RETRIES, Retries, carry_out_once
 from clown_daemon.api.problems import tell_problems
 from clown_daemon.api.routes import agents, contract, daemon, metrics, profiles, providers, stream, usage
 from clown_daemon.api.services import SERVICES, Services
@@ -54,8 +55,9 @@ def build_app(services: Services, gate: Gate) -> web.Application:
         services: what the handlers call.
         gate: who may call them.
     """
-    middlewares = [tell_problems, known_versions, access_rules(gate), count_commands]
+    middlewares = [tell_problems, known_versions, access_rules(gate), count_commands, carry_out_once]
     app = web.Application(middlewares=middlewares, client_max_size=MAX_BODY_BYTES)
     app[SERVICES] = services
+    app[RETRIES] = Retries()
     app.add_routes(ROUTES)
     return app

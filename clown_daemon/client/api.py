@@ -3,7 +3,8 @@
 httpx is imported by the first call, not with this module: a dashboard draws its first frame without it.
 """
 
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from clown_daemon.client.address import DEFAULT_URL, checked_url
 from clown_daemon.client.credentials import ACCESS_REFUSED, Credentials, TokenSource, bearer
 from clown_daemon.client.errors import IncompatibleError, RefusedError, UnreachableError
 from clown_daemon.protocol import codec
+from clown_daemon.protocol.endpoint import COMMAND_METHODS, KEY_HEADER
 from clown_daemon.protocol.problems import Problem
 from clown_daemon.protocol.replies import (
     Detection,
@@ -51,6 +53,11 @@ IMPORT_SECONDS = 900.0
 """For reading years of logs."""
 
 
+def random_key() -> str:
+    """A key that no other command has."""
+    return secrets.token_hex(16)
+
+
 class DaemonApi:
     """The API of the daemon at `url`. Use it with `async with`; one instance serves any number of calls at once.
 
@@ -60,15 +67,19 @@ class DaemonApi:
         IncompatibleError: what answered is no Clown daemon, or a much different one.
     """
 
-    def __init__(self, url: str = DEFAULT_URL, *, token: TokenSource = None) -> None:
+    def __init__(
+        self, url: str = DEFAULT_URL, *, token: TokenSource = None, new_key: Callable[[], str] = random_key
+    ) -> None:
         """Speak to the daemon at `url`.
 
         Args:
             url: `http://127.0.0.1:8765`.
             token: the access token, or what reads it; it is read before the first call, and again when it is refused.
+            new_key: makes the `Idempotency-Key` of each command.
         """
         self.url = url.rstrip("/")
         self._credentials = Credentials(token)
+        self._new_key = new_key
         self._client: httpx.AsyncClient | None = None
 
     async def __aenter__(self) -> Self:
@@ -224,22 +235,34 @@ class DaemonApi:
         body: object = None,
         seconds: float,
     ) -> tuple[bytes, int]:
-        """Send a request and answer the body and status of its reply."""
+        """Send a request and answer the body and status of its reply.
+
+        A command is sent once more when the connection breaks before the reply: its key keeps it from being carried out
+        twice.
+        """
         import httpx  # noqa: PLC0415  # see the module
 
         headers = bearer(await self._credentials.current())
-        if method != "GET":
+        if method in COMMAND_METHODS:
             # Changes need it even without a body: it keeps web pages from sending them.
             headers["Content-Type"] = "application/json"
+            headers[KEY_HEADER] = self._new_key()
+        client = self._open()
+        request = client.build_request(
+            method,
+            self.url + path,
+            params={name: value for name, value in (query or {}).items() if value is not None},
+            content=b"" if body is None else codec.encode(body),
+            headers=headers,
+            timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
+        )
         try:
-            reply = await self._open().request(
-                method,
-                self.url + path,
-                params={name: value for name, value in (query or {}).items() if value is not None},
-                content=b"" if body is None else codec.encode(body),
-                headers=headers,
-                timeout=httpx.Timeout(seconds, connect=CONNECT_SECONDS),
-            )
+            try:
+                reply = await client.send(request)
+            except (httpx.ReadError, httpx.WriteError, httpx.RemoteProtocolError):
+                if method not in COMMAND_METHODS:
+                    raise
+                reply = await client.send(request)
         except httpx.ConnectError as error:
             raise UnreachableError(
                 f"nothing answers at {self.url}", refused=True, hint="start the daemon: clown-daemon start"

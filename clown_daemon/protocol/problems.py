@@ -109,8 +109,8 @@ MEANING: dict[ProblemCode, str] = {
     ProblemCode.INCOMPATIBLE_PROVIDER: "The agent cannot talk to the provider.",
     ProblemCode.BUSY: "Somebody needs the daemon: a client, a run or a command.",
     ProblemCode.IDEMPOTENCY_KEY_REUSED: "The `Idempotency-Key` belongs to another request.",
-    ProblemCode.REPLY_LOST: "The first request with this `Idempotency-Key` was begun, and the daemon ended before its"
-    " reply was kept; nothing is done a second time. Look at what stands now.",
+    ProblemCode.REPLY_LOST: "The first request with this `Idempotency-Key` was begun, and its reply was not kept: the"
+    " daemon ended meanwhile, or its disk was full. Nothing is done a second time; look at what stands now.",
     ProblemCode.GONE: "These events are no longer kept.",
     ProblemCode.TOO_LARGE: "The body is larger than 1 MiB.",
     ProblemCode.UNSUPPORTED_MEDIA_TYPE: "The body is not declared as `application/json`.",

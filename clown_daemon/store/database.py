@@ -20,6 +20,7 @@ from clown_daemon.histogram import Histogram
 from clown_daemon.protocol.events import EventData, Resource
 from clown_daemon.store.connection import connect, is_damage, is_outage
 from clown_daemon.store.event_log import EncodedEvent, EventLog
+from clown_daemon.store.idempotency import current_ticket
 from clown_daemon.store.opening import Opened, open_file
 from clown_daemon.store.repair import look_for_damage
 from clown_daemon.store.worker import Worker
@@ -96,12 +97,13 @@ class Database:
             Exception: whatever the change itself raised; nothing changed.
         """
         asked = time.perf_counter()
+        ticket = current_ticket.get()
 
         def timed() -> T:
             began = time.perf_counter()
             self.write_wait.observe(began - asked)
             try:
-                return self._transact(change)
+                return self._transact(change) if ticket is None else ticket.carry(change, self._transact)
             finally:
                 self.write_time.observe(time.perf_counter() - began)
 

@@ -18,6 +18,8 @@ from typing import Any
 
 import httpx
 
+from clown_daemon.protocol.endpoint import KEY_HEADER
+from clown_daemon.protocol.problems import ProblemCode
 from tests.support.chaos.history import Commanded, SnapshotRead
 from tests.support.chaos.recorder import Recorder
 from tests.support.chaos.validator import assert_valid
@@ -66,6 +68,7 @@ class RealDaemon:
         self.pid = 0
         self.process: asyncio.subprocess.Process | None = None
         self._recorder = Recorder(self.state_dir) if recorded else None
+        self._answered_keys: set[str] = set()
         self._keys: set[str] = set()
         """The idempotency keys that were used: a command told again does nothing again."""
 
@@ -165,6 +168,12 @@ class RealDaemon:
             if path == "/api/snapshot" and reply.status_code == 200 and data is not None:
                 history.add(SnapshotRead(client="test", asked_at=asked_at, data=data))
             return
+        key = reply.request.headers.get(KEY_HEADER)
+        if key in self._answered_keys:
+            return  # the first answer once more: nothing was done
+        unknown = isinstance(envelope, dict) and envelope.get("code") == ProblemCode.REPLY_LOST
+        if key is not None and not unknown and reply.status_code < 400:
+            self._answered_keys.add(key)
         history.add(
             Commanded(
                 client="test",
@@ -172,7 +181,7 @@ class RealDaemon:
                 method=method,
                 path=path,
                 body=body if isinstance(body, dict) else None,
-                status=reply.status_code,
+                status=None if unknown else reply.status_code,
                 reply=data,
             )
         )

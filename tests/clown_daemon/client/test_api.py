@@ -1,6 +1,7 @@
 """Each call of the API client against a server that says what a test wants."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,7 @@ from aiohttp import web
 from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.errors import IncompatibleError, RefusedError, UnreachableError
 from clown_daemon.protocol import codec
+from clown_daemon.protocol.endpoint import KEY_HEADER
 from clown_daemon.protocol.examples import REPLIES
 from clown_daemon.protocol.replies import EventPage
 from clown_daemon.protocol.requests import CreateProfile, RunProfile, UpdateProfile
@@ -171,6 +173,61 @@ async def test_proxies_of_the_environment_do_not_matter(
     server.body = codec.success([])
     async with DaemonApi(server.url) as api:
         assert await api.profiles() == ()
+
+
+async def test_each_command_has_a_key_of_its_own_and_a_read_has_none(server: Server) -> None:
+    server.body = codec.success(REPLIES["Message"])
+    keys = []
+    async with DaemonApi(server.url) as api:
+        for _ in range(2):
+            await api.delete_profile("a")
+            keys.append(server.headers[KEY_HEADER])
+        server.body = codec.success(())
+        await api.profiles()
+    assert len(set(keys)) == 2
+    assert KEY_HEADER not in server.headers
+
+
+class Breaking:
+    """Reads each request whole and breaks the connection; answers from the time on that `breaks` is used up."""
+
+    def __init__(self, breaks: int, body: bytes) -> None:
+        self.breaks = breaks
+        self.body = body
+        self.received: list[bytes] = []
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = await reader.readuntil(b"\r\n\r\n")
+        sizes = [line[15:] for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        self.received.append(head + await reader.readexactly(int(sizes[0]) if sizes else 0))
+        if len(self.received) > self.breaks:
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(self.body), self.body))
+            await writer.drain()
+        writer.close()
+
+
+@contextlib.asynccontextmanager
+async def breaking(breaks: int, body: bytes) -> AsyncIterator[tuple[Breaking, str]]:
+    made = Breaking(breaks, body)
+    listener = await asyncio.start_server(made.handle, "127.0.0.1", 0)
+    async with listener:
+        yield made, f"http://127.0.0.1:{listener.sockets[0].getsockname()[1]}"
+
+
+async def test_a_command_whose_reply_never_came_is_sent_again_with_its_key() -> None:
+    async with breaking(1, codec.success(REPLIES["ProfileMessage"])) as (server, url), DaemonApi(url) as api:
+        assert await api.update_profile("a", UpdateProfile(model="m")) == REPLIES["ProfileMessage"]
+    first, second = server.received
+    assert first == second
+    assert f"{KEY_HEADER}: ".encode().lower() in first.lower()
+    assert first.endswith(b'{"model":"m"}')
+
+
+async def test_a_connection_that_breaks_twice_is_told() -> None:
+    async with breaking(9, b"") as (server, url), DaemonApi(url) as api:
+        with pytest.raises(UnreachableError, match="broke off"):
+            await api.delete_profile("a")
+    assert len(server.received) == 2
 
 
 @pytest.fixture
