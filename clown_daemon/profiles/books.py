@@ -20,10 +20,10 @@ def record_start(transaction: Transaction, alias: str, run_id: str, *, pid: int,
     transaction.record(ProfileStarted(alias=alias, pid=pid, run_id=run_id), profile)
 
 
-def record_end(transaction: Transaction, alias: str, run_id: str, exit_code: int | None) -> None:
-    """Publish that a run has ended."""
-    set_last_used(transaction.connection, alias, now_ms=transaction.now_ms)
-    _close(transaction, alias, run_id, "exited", ended_ms=transaction.now_ms, exit_code=exit_code)
+def record_end(transaction: Transaction, alias: str, run_id: str, *, exit_code: int | None, ended_ms: int) -> None:
+    """Publish that a run has ended; that may be long after it did."""
+    set_last_used(transaction.connection, alias, now_ms=ended_ms)
+    _close(transaction, alias, run_id, "exited", ended_ms=ended_ms, exit_code=exit_code)
 
 
 def record_failure(transaction: Transaction, alias: str, run_id: str, error: str) -> None:

@@ -26,13 +26,14 @@ from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import OutputPage
 from clown_daemon.protocol.requests import OutputQuery, RunProfile
 from clown_daemon.protocol.resources import Profile
-from clown_daemon.store.database import Database
+from clown_daemon.store.database import Database, Transaction
 from clown_daemon.store.runs import OpenRun, read_open_runs
 
 logger = logging.getLogger(__name__)
 
 STORE_RETRY_SECONDS = (0.5, 2.0, 5.0)
-"""Rests before the end of a run is written again when the database refuses; then the next boot closes it."""
+"""Rests before the end of a run is written again when the database refuses; the last one repeats until it does not.
+While the daemon stops there is one try for each, and then the next boot closes the run."""
 CLOSE_SECONDS = 10.0
 """How long the last ends may take to be written at shutdown."""
 
@@ -45,7 +46,9 @@ class ActiveRun:
     run_id: str
     process: Supervised
     recorded: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set once its end is in the books."""
+    """Set once its end is in the books, or never will be by this daemon."""
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set once it ended and its end is in the books, or was refused by them for now."""
 
 
 class Runner:
@@ -105,9 +108,17 @@ class Runner:
         return await self._announce(profile.alias, run_id, process)
 
     async def stop(self, run: ActiveRun) -> int | None:
-        """End a run: its whole process group is gone and its end is in the books when this returns its exit code."""
+        """End a run: its whole process group is gone and its end is in the books when this returns its exit code.
+
+        Raises:
+            StoreUnavailableError: it is gone, but the books refuse its end for now; that is tried again.
+        """
         exit_code = await self._supervisor.stop(run.process)
-        await run.recorded.wait()
+        await run.settled.wait()
+        if not run.recorded.is_set():
+            raise StoreUnavailableError(
+                f"{run.alias} has ended, but that cannot be written down yet", hint="free some space; it is tried again"
+            )
         return exit_code
 
     async def output(self, profile: Profile, query: OutputQuery) -> OutputPage:
@@ -198,8 +209,13 @@ class Runner:
                     books.record_start, alias=alias, run_id=run_id, pid=process.pid, process_start=process.process_start
                 )
             )
-        except BaseException:
+        except BaseException as error:
             await self._supervisor.stop(process)
+            if isinstance(error, StoreUnavailableError):
+                # The books know of an open run, and may be ready to hear of its end before the next boot.
+                change = partial(books.record_failure, alias=alias, run_id=run_id, error="its start was refused")
+                what = f"the failed start of run {run_id} of {alias}"
+                self._tasks.start(self._write_surely(change, what, asyncio.Event()), name=what)
             raise
         logger.info("run %s of %s started, pid %d", run_id, alias, process.pid)
         run = ActiveRun(alias=alias, run_id=run_id, process=process)
@@ -212,13 +228,19 @@ class Runner:
 
     async def _await_end(self, run: ActiveRun) -> None:
         exit_code = await run.process.wait()
+        ended_ms = self._database.now_ms()
         try:
             await self._keep_output(run)
-            await self._record_end(run, exit_code)
+            change = partial(
+                books.record_end, alias=run.alias, run_id=run.run_id, exit_code=exit_code, ended_ms=ended_ms
+            )
+            await self._write_surely(change, f"the end of run {run.run_id} of {run.alias}", run.settled)
+            logger.info("run %s of %s ended, exit code %s", run.run_id, run.alias, exit_code)
         finally:
             if self._active.get(run.alias) is run:
                 del self._active[run.alias]
             run.recorded.set()
+            run.settled.set()
 
     async def _keep_output(self, run: ActiveRun) -> None:
         if run.process.output is None:
@@ -228,18 +250,23 @@ class Runner:
         except OSError as error:
             logger.warning("the output of run %s of %s is not kept: %s", run.run_id, run.alias, error.strerror)
 
-    async def _record_end(self, run: ActiveRun, exit_code: int | None) -> None:
-        change = partial(books.record_end, alias=run.alias, run_id=run.run_id, exit_code=exit_code)
-        for rest in STORE_RETRY_SECONDS:
+    async def _write_surely(self, change: Callable[[Transaction], None], what: str, refused: asyncio.Event) -> None:
+        """Write until the books take it.
+
+        Raises:
+            StoreUnavailableError: they do not, and the daemon stops.
+        """
+        rests = iter(STORE_RETRY_SECONDS)
+        while True:
             try:
-                await self._database.write(change)
+                return await self._database.write(change)
             except StoreUnavailableError as error:
-                logger.warning("the end of run %s of %s cannot be written yet: %s", run.run_id, run.alias, error)
-                await asyncio.sleep(rest)
-            else:
-                logger.info("run %s of %s ended, exit code %s", run.run_id, run.alias, exit_code)
-                return
-        await self._database.write(change)
+                logger.warning("%s cannot be written yet: %s", what, error)
+                refused.set()
+                rest = next(rests, None)
+                if rest is None and self._closed:
+                    raise
+            await asyncio.sleep(STORE_RETRY_SECONDS[-1] if rest is None else rest)
 
     async def _find_again(self, run: OpenRun) -> Supervised | None:
         pid, start = run.pid, run.process_start

@@ -122,7 +122,11 @@ class UsageService:
                 break
             await asyncio.sleep(RETRY_SECONDS)
         async for hint in hints(self._folders):
-            await self._survive(self._tail(hint))
+            where = hint
+            while not await self._survive(self._tail(where)):
+                # What was not kept is read again; where else something happens meanwhile is not known.
+                where = None
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _survive(self, work: Awaitable[None]) -> bool:
         """Whether the work was done; else the next full look does it."""
