@@ -18,6 +18,7 @@ from textual.app import App
 from textual.filter import LineFilter
 from textual.timer import Timer
 
+from clown_daemon import __version__
 from clown_daemon.client.states import Message
 from clown_daemon.clock import Clock, SystemClock
 from clown_daemon.paths import Paths
@@ -84,6 +85,7 @@ class ClownApp(App[int]):
         connect: Callable[[], Feed],
         clock: Clock,
         actions: Sequence[Action] = ACTIONS,
+        version: str = "",
     ) -> None:
         """Make the dashboard.
 
@@ -92,6 +94,7 @@ class ClownApp(App[int]):
             connect: makes the feed; called in a thread after the first frame, since it loads the client's libraries.
             clock: the time that is shown.
             actions: the keys.
+            version: this program's; a daemon of another one is pointed out. Empty compares with none.
         """
         colourless = settings.color == "never"
         # Textual's own answer to NO_COLOR is shades of grey, unless the terminal's own colours are asked for.
@@ -108,7 +111,7 @@ class ClownApp(App[int]):
         self._cost = CostText()
         self._narrowed: tuple[object, ...] = ()
         self._names = resolve_names(settings.events, EVENT_NAMES, any_case=True)
-        self.model = Model()
+        self.model = Model(own_version=version)
         self.event_log = EventLog()
         self.flushes = 0
         chip = ",".join(settings.events)
@@ -279,7 +282,9 @@ def dashboard(settings: Settings) -> ClownApp:
 
         return Follower(url, token=partial(read_token, url, paths), start=start if is_local(url) else None)
 
-    return ClownApp(settings=settings, connect=connect, clock=SystemClock(), actions=rebind(settings.keys))
+    return ClownApp(
+        settings=settings, connect=connect, clock=SystemClock(), actions=rebind(settings.keys), version=__version__
+    )
 
 
 def run_dashboard(settings: Settings) -> int:

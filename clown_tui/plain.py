@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import tzinfo
 from typing import TYPE_CHECKING, TextIO
 
+from clown_daemon import __version__
 from clown_daemon.client.errors import UnreachableError
 from clown_daemon.client.states import ConnectionChanged, EventReceived, GapFound, Message, Phase
 from clown_daemon.errors import ClownError
@@ -209,13 +210,14 @@ async def _snapshot(wanted: Watch) -> tuple[Snapshot, str]:
 
 def summary(snapshot: Snapshot, now_ms: int, url: str) -> tuple[str, ...]:
     """Write a snapshot for people: the daemon, profiles, cost, agents, and what is broken."""
-    model = from_snapshot(Model(), snapshot, now_ms)
+    model = from_snapshot(Model(own_version=__version__), snapshot, now_ms)
     rows = profile_rows(model, now_ms)
     profiles = table(rows, PROFILE_COLUMNS) if rows else _texts(empty_lines(model, Pane.PROFILES))
     broken = tuple(f"▲ {alarm.text}" for alarm in alarms(model))
+    skew = f", this is {__version__}: clown-daemon restart" if model.skewed else ""
     when = f"{clock(snapshot.at_ms, model.zone)} {clean(model.time_zone)}"
     return (
-        f"daemon {clean(snapshot.daemon.version)} on {clean(url)}, {when}",
+        f"daemon {clean(snapshot.daemon.version)} on {clean(url)}, {when}{skew}",
         *broken,
         "",
         *profiles,

@@ -57,5 +57,9 @@ class StreamLostError(ClientError):
         super().__init__(message)
 
 
+class OutdatedError(ClientError):
+    """The daemon is older than this program, which may try to replace it before it follows."""
+
+
 class IncompatibleError(ClientError):
     """What answers is no Clown daemon, or speaks another protocol."""

@@ -190,7 +190,7 @@ class EventStream:
         if self.hello.protocol != PROTOCOL_VERSION:
             raise IncompatibleError(
                 f"the daemon speaks protocol {self.hello.protocol}, this client {PROTOCOL_VERSION}",
-                hint="upgrade the older of the two, then restart the daemon: clown-daemon stop",
+                hint="upgrade the older of the two, then: clown-daemon restart",
             )
 
 

@@ -14,11 +14,12 @@ from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.backoff import Backoff, Failure
 from clown_daemon.client.continuity import Continuity
 from clown_daemon.client.credentials import ACCESS_REFUSED, Credentials, TokenSource
-from clown_daemon.client.errors import RefusedError, StreamLostError
+from clown_daemon.client.errors import OutdatedError, RefusedError, StreamLostError
 from clown_daemon.client.losses import failure_of, for_good, nothing_listens
 from clown_daemon.client.outbox import Outbox
 from clown_daemon.client.states import ConnectionChanged, EventReceived, GapFound, Message, Phase, SnapshotLoaded
 from clown_daemon.client.timing import Timing
+from clown_daemon.client.versions import is_older
 from clown_daemon.errors import ClownError
 from clown_daemon.protocol.events import DaemonShuttingDown, DaemonStarted, Event, UnknownEvent
 from clown_daemon.protocol.resources import Snapshot
@@ -66,7 +67,8 @@ class Follower:
             url: `http://127.0.0.1:8765`.
             events: names, globs and groups of events to be told; None is all. Gaps cannot be seen in a part.
             token: the access token, where the daemon asks for one; or what reads it, asked before every attempt.
-            start: starts a daemon; called once, when nothing listens at first, and after `start_now`.
+            start: starts a daemon; called once, when nothing listens or the daemon is older than this program, which
+                it may replace, and after `start_now`.
             passive: following does not keep the daemon from its idle timeout.
             timing: where time and chance come from.
         """
@@ -176,6 +178,9 @@ class Follower:
             timing=self._timing,
         )
         async with opened as stream:
+            if self._may_start and is_older(stream.hello.version):
+                # Told only once: this client must be gone before the daemon can be idle.
+                raise OutdatedError(f"the daemon is of version {stream.hello.version}")
             self._stream = stream
             try:
                 await self._synchronise(stream)
@@ -286,8 +291,9 @@ class Follower:
         return refused and await self._credentials.changed()
 
     async def _started_one(self, error: ClownError) -> bool:
-        """Start a daemon if nothing listens and that is wanted; answer whether to connect at once."""
-        if self._start is None or not self._may_start or not nothing_listens(error):
+        """Start a daemon if nothing listens, or an old one, and that is wanted; answer whether to connect at once."""
+        wanted = nothing_listens(error) or isinstance(error, OutdatedError)
+        if self._start is None or not self._may_start or not wanted:
             return False
         self._may_start = False
         self._tell(Phase.STARTING)

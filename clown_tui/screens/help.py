@@ -12,6 +12,7 @@ _GLYPHS = (
     ("◐ starting or stopping", Tone.WARN),
     ("○ idle", Tone.DIM),
     ("✗ failed", Tone.BAD),
+    ("≠ the daemon is of another version than this program", Tone.WARN),
     ("~ estimated price   ? unknown price", Tone.PLAIN),
 )
 

@@ -66,6 +66,8 @@ class Pulse:
 class Model:
     """Everything the dashboard knows of the daemon."""
 
+    own_version: str = ""
+    """The version of this program; empty compares with no daemon's."""
     connection: Connection = Connection()
     log: str = ""
     """The log that numbers the events; empty before the first snapshot."""
@@ -90,6 +92,11 @@ class Model:
     def known(self) -> bool:
         """True once a snapshot was read: empty then means empty, not unknown."""
         return bool(self.log)
+
+    @property
+    def skewed(self) -> bool:
+        """True when the daemon is of another version than this program."""
+        return bool(self.daemon and self.own_version and self.daemon.version != self.own_version)
 
     @property
     def live(self) -> bool:

@@ -70,6 +70,19 @@ async def test_every_state_at_every_size(state: str, size: tuple[int, int]) -> N
         assert_golden(f"{state}-{size[0]}x{size[1]}", frame_text(app))
 
 
+@pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_a_daemon_of_another_version_is_pointed_out(size: tuple[int, int]) -> None:
+    feed = FakeFeed()
+    app = ClownApp(settings=Settings(), connect=lambda: feed, clock=CLOCK, version="0.2.0")
+    async with app.run_test(size=size) as pilot:
+        feed.tell(*LIVE)
+        await until(lambda: app.flushes > 0)
+        await pilot.pause()
+        text = frame_text(app)
+        assert "≠ daemon 0.1.0 runs, this is 0.2.0: clown-daemon restart" in text
+        assert_golden(f"skewed-{size[0]}x{size[1]}", text)
+
+
 async def test_many_messages_are_painted_in_few_flushes() -> None:
     feed = FakeFeed()
     app = make(feed)

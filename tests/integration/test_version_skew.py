@@ -9,7 +9,11 @@ import pytest
 import websockets
 
 from clown_daemon import __version__
+from clown_daemon.client.launcher import start_daemon
+from clown_daemon.client.states import Phase, SnapshotLoaded
+from clown_daemon.client.sync import Follower
 from tests.support.command_line import clown_daemon
+from tests.support.following import Told
 from tests.support.other_version import copied_program
 from tests.support.real_daemon import RealDaemon, clean_environment
 
@@ -73,6 +77,34 @@ async def test_a_newer_one_stays_since_its_database_may_be_newer_too(daemon: Rea
     assert started.code == 0
     assert json.loads(started.out)["pid"] == daemon.pid
     assert f"daemon 99.0.0 runs, this is {__version__}; it stays, since it is newer than this program" in started.err
+
+
+def follower_of(daemon: RealDaemon, environ: dict[str, str]) -> Follower:
+    """A client that may start daemons, as the dashboard is."""
+    return Follower(daemon.url, start=lambda: start_daemon(environ, daemon.port))
+
+
+def version_of(told: Told) -> str:
+    """The version of the daemon that was seen last."""
+    return [message.snapshot.daemon.version for message in told.messages if isinstance(message, SnapshotLoaded)][-1]
+
+
+async def test_a_dashboard_replaces_an_older_one_when_it_is_the_only_client(daemon: RealDaemon, tmp_path: Path) -> None:
+    async with follower_of(daemon, clean_environment(tmp_path)) as follower:
+        told = Told(follower)
+        await told.phase(Phase.LIVE)
+        assert version_of(told) == __version__
+        assert Phase.STARTING in told.phases
+        assert Phase.BACKOFF not in told.phases
+
+
+async def test_a_dashboard_lives_with_an_older_one_that_others_need(daemon: RealDaemon, tmp_path: Path) -> None:
+    async with websockets.connect(f"ws://127.0.0.1:{daemon.port}/ws", proxy=None) as other:
+        async with follower_of(daemon, clean_environment(tmp_path)) as follower:
+            told = Told(follower)
+            await told.phase(Phase.LIVE)
+            assert version_of(told) == "0.0.9"
+        assert other.close_code is None
 
 
 async def test_a_restart_without_a_daemon_starts_one(tmp_path: Path) -> None:

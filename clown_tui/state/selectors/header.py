@@ -77,7 +77,9 @@ def _left(model: Model, now_ms: int, monotonic: float | None) -> list[tuple[int,
     address = clean(model.connection.url).removeprefix("http://").removeprefix("https://").rstrip("/")
     if address:
         parts.append((8, Cell(address, Tone.DIM)))
-    if model.daemon:
+    if model.daemon and model.skewed:
+        parts.append((5, Cell(f"≠ daemon {clean(model.daemon.version)}, this is {model.own_version}", Tone.WARN)))
+    elif model.daemon:
         up = whole_duration((now_ms - epoch_ms(model.daemon.started_at)) / 1000)
         shown = f"daemon {clean(model.daemon.version)}" + (f" up {up}" if model.live else "")
         parts.append((9, Cell(shown, Tone.DIM)))
@@ -135,6 +137,9 @@ def _status(model: Model, now_ms: int, *, may_start: bool) -> Cell:
     if found:
         more = f"  (+{len(found) - 1} more)" if len(found) > 1 else ""
         return Cell(f"▲ {found[0].text}{more}", Tone.WARN)
+    if model.daemon and model.skewed:
+        versions = f"daemon {clean(model.daemon.version)} runs, this is {model.own_version}"
+        return Cell(f"≠ {versions}: clown-daemon restart", Tone.WARN)
     return Cell("", Tone.DIM)
 
 

@@ -481,6 +481,21 @@ def test_the_status_line_shows_the_newest_error_then_the_connection_then_alarms(
     assert "▲ bad manifest  (+1 more)" in _text(status_line(broken, NOW_MS, 80))
 
 
+@pytest.mark.parametrize("own", ["", "0.3.1"])
+def test_a_daemon_of_the_same_version_or_none_to_compare_is_no_news(own: str) -> None:
+    model = replace(_model(), own_version=own)
+    assert "≠" not in _text(header_line(model, NOW_MS, 200))
+    assert _text(status_line(model, NOW_MS, 80)).split("UTC")[0].strip() == ""
+
+
+def test_another_version_is_told_in_the_header_and_where_nothing_worse_is_told() -> None:
+    model = replace(_model(), own_version="0.4.0")
+    assert "≠ daemon 0.3.1, this is 0.4.0" in _text(header_line(model, NOW_MS, 120))
+    assert "≠ daemon 0.3.1 runs, this is 0.4.0" in _text(status_line(model, NOW_MS, 100))
+    broken = replace(_model(daemon=a_daemon(problems=("bad manifest",))), own_version="0.4.0")
+    assert "▲ bad manifest" in _text(status_line(broken, NOW_MS, 80))
+
+
 def test_alarms_are_what_is_broken_now() -> None:
     model = _model(
         profiles=(a_profile(run=a_run("exited", exit_code=3)), a_profile("ok", run=a_run())),
