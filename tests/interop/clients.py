@@ -15,6 +15,8 @@ ROOT = HERE.parents[1]
 INSTALLED = ROOT / ".interop"
 """Not part of the repository; `make clean` removes it."""
 
+AUTOBAHN = INSTALLED / "autobahn"
+
 
 @dataclass(frozen=True)
 class Client:

@@ -1,10 +1,11 @@
-"""`python -m tests.interop.install`: fetch every client of `clients.txt` from its package registry, each once."""
+"""`python -m tests.interop.install`: fetch the clients of `clients.txt` and the Autobahn suite, each once."""
 
 import shutil
 import sys
 from concurrent.futures import ThreadPoolExecutor
 
-from tests.interop.clients import Client, clients
+from tests.interop.autobahn.suite import install
+from tests.interop.clients import AUTOBAHN, Client, clients
 
 
 def main() -> None:
@@ -15,6 +16,11 @@ def main() -> None:
         wanted = {package: client for package, client in wanted.items() if not client.needs_node}
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(Client.install, wanted.values()))
+    if not AUTOBAHN.exists() and sys.version_info < (3, 13):
+        partial = AUTOBAHN.with_name("autobahn.partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        install(partial)
+        partial.rename(AUTOBAHN)
 
 
 if __name__ == "__main__":
