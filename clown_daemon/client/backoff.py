@@ -52,8 +52,12 @@ class Backoff:
     """Counts failures and answers waits."""
 
     def __init__(self, uniform: Uniform) -> None:
-        self.failures = 0
-        """Failures in a row."""
+        self.attempts = 0
+        """Failures in a row, of any kind."""
+        self._failures = 0
+        """Those where something listened."""
+        self._refused = 0
+        """How often nothing listened since then."""
         self._uniform = uniform
         self._fruitless: deque[float] = deque(maxlen=CROWD_ATTEMPTS)
 
@@ -66,28 +70,31 @@ class Backoff:
             live_seconds: how long the connection was live; None when it never was.
         """
         if live_seconds is not None and live_seconds >= SETTLED_SECONDS:
-            self.failures = 0
+            self.attempts = self._failures = 0
+        self.attempts += 1
+        if failure is Failure.NOTHING_LISTENS:
+            # Counted apart: a daemon that was away for a minute and is killed soon after it came back is looked for at
+            # once, not after the 15 s of a server that hangs up again and again.
+            self._refused += 1
+            return jittered(self._refused - 1, self._uniform, bound=DOWN_SECONDS)
+        self._refused = 0
         wait = self._wait(failure)
-        self.failures += 1
+        self._failures += 1
         if live_seconds is not None:
             self._fruitless.clear()
-        elif failure is not Failure.NOTHING_LISTENS:
+        else:
             wait = max(wait, self._until_room(now))
         return wait
 
     def forget(self) -> None:
         """Begin anew: a person asked for it, or the machine woke up."""
-        self.failures = 0
+        self.attempts = self._failures = self._refused = 0
         self._fruitless.clear()
 
     def _wait(self, failure: Failure) -> float:
-        match failure:
-            case Failure.NOTHING_LISTENS:
-                return jittered(self.failures, self._uniform, bound=DOWN_SECONDS)
-            case Failure.SAID_GOODBYE if self.failures < RESTARTS:
-                return self._uniform(*RESTART_SECONDS)
-            case _:
-                return jittered(self.failures, self._uniform)
+        if failure is Failure.SAID_GOODBYE and self._failures < RESTARTS:
+            return self._uniform(*RESTART_SECONDS)
+        return jittered(self._failures, self._uniform)
 
     def _until_room(self, now: float) -> float:
         """Seconds until one more fruitless connection keeps within the bound; this one is counted."""

@@ -367,6 +367,6 @@ class Follower:
                 reason=reason,
                 hint=hint,
                 retry_at=retry_at,
-                attempt=self._backoff.failures,
+                attempt=self._backoff.attempts,
             )
         )

@@ -1,3 +1,5 @@
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -67,6 +69,30 @@ def test_while_nothing_listens_the_daemon_is_looked_for_every_second_at_least() 
     waits = [backoff.failed(Failure.NOTHING_LISTENS, now=n, live_seconds=None) for n in range(50)]
     assert waits[:3] == [0.25, 0.5, 1]
     assert set(waits[3:]) == {DOWN_SECONDS}
+
+
+def test_looking_for_a_daemon_does_not_make_the_next_loss_a_longer_one() -> None:
+    backoff = Backoff(highest)
+    backoff.failed(Failure.FELL_SILENT, now=0, live_seconds=100)
+    for n in range(60):
+        backoff.failed(Failure.NOTHING_LISTENS, now=n, live_seconds=None)
+    assert backoff.attempts == 61
+    assert backoff.failed(Failure.FELL_SILENT, now=70, live_seconds=5) == 0.5
+    assert backoff.failed(Failure.NOTHING_LISTENS, now=71, live_seconds=None) == 0.25
+
+
+@pytest.mark.parametrize("failure", [Failure.FELL_SILENT, Failure.SAID_GOODBYE])
+def test_of_a_thousand_clients_none_tries_a_server_that_hangs_up_more_than_twelve_times(failure: Failure) -> None:
+    counts = []
+    for seed in range(1000):
+        backoff = Backoff(random.Random(seed).uniform)  # noqa: S311  # repeatable, no secret
+        now, attempts = 0.0, 0
+        while now < CROWD_SECONDS:
+            attempts += 1
+            now += backoff.failed(failure, now=now, live_seconds=None)
+        counts.append(attempts)
+    assert max(counts) == CROWD_ATTEMPTS
+    assert min(counts) > 3
 
 
 @pytest.mark.parametrize("uniform", [lowest, highest])
