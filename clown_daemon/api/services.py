@@ -91,6 +91,18 @@ class DaemonFacts(Protocol):
     def command(self) -> AbstractContextManager[None]: ...
 
 
+@dataclass
+class LastSnapshot:
+    """The snapshot that was encoded last, and its identity. For the database's reader thread alone."""
+
+    tag: str = ""
+    body: bytes = b""
+
+    def keep(self, tag: str, body: bytes) -> None:
+        """Put another in its place."""
+        self.tag, self.body = tag, body
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """Everything a handler may call."""
@@ -107,6 +119,7 @@ class Services:
     refusals: Refusals = field(default_factory=Refusals)
     loop_lag: Histogram = field(default_factory=Histogram)
     seats: Seats = field(default_factory=Seats)
+    snapshots: LastSnapshot = field(default_factory=LastSnapshot)
 
 
 SERVICES = web.AppKey("services", Services)

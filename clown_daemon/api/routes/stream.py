@@ -39,8 +39,11 @@ async def get_snapshot(request: web.Request) -> web.Response:
         )
         if tag in held:
             return tag, None
-        # Encoded here, on the reader's thread: the loop goes on serving the stream meanwhile.
-        return tag, codec.success(_snapshot(services, connection, now_ms))
+        # Encoded here, on the reader's thread: the loop goes on serving the stream meanwhile. The last one is kept:
+        # after a restart every client asks for the same.
+        if services.snapshots.tag != tag:
+            services.snapshots.keep(tag, codec.success(_snapshot(services, connection, now_ms)))
+        return tag, services.snapshots.body
 
     tag, body = await services.database.read(read)
     headers = {"ETag": f'"{tag}"', "Cache-Control": "no-cache"}

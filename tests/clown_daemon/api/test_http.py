@@ -1,10 +1,14 @@
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from clown_daemon.protocol.resources import Snapshot
+from clown_daemon.store.event_log import read_head
+from clown_daemon.store.snapshot import read_snapshot
 from tests.support.api_server import TOKEN, ApiServer, running_api
 
 PROFILE = {"agent_id": "claude", "alias": "new", "provider_id": "anthropic"}
@@ -222,6 +226,25 @@ async def test_an_unavailable_store_is_a_503(api: ApiServer) -> None:
     async with api.client() as client:
         reply = await client.get("/api/events")
     assert (reply.status_code, reply.json()["code"]) == (503, "store_unavailable")
+
+
+async def test_a_snapshot_is_built_once_for_all_who_ask(api: ApiServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[int] = []
+
+    def counted(connection: sqlite3.Connection, **parts: Any) -> Snapshot:
+        built.append(read_head(connection))
+        return read_snapshot(connection, **parts)
+
+    monkeypatch.setattr("clown_daemon.api.routes.stream.read_snapshot", counted)
+    # The minute is a part of its identity, and must not pass meanwhile.
+    monkeypatch.setattr("clown_daemon.clock.SystemClock.now_ms", lambda _: 1_790_000_000_000)
+    async with api.client() as client:
+        replies = [await client.get("/api/snapshot") for _ in range(5)]
+        await api.record("a")
+        fresh = await client.get("/api/snapshot")
+    assert len({reply.content for reply in replies}) == 1
+    assert [reply.json()["data"]["seq"] for reply in (replies[-1], fresh)] == [0, 1]
+    assert built == [0, 1]
 
 
 async def test_the_snapshot_is_sent_again_only_after_a_change(api: ApiServer) -> None:
