@@ -17,9 +17,9 @@ import tempfile
 import time
 from array import array
 from pathlib import Path
-from typing import Any
 
 from benchmarks.support.daemon import ChildDaemon, child_daemon, resident_bytes
+from benchmarks.support.processes import begin, end
 from benchmarks.support.reader import Reader, percentile
 from tests.support.raw_stream import RawStream
 
@@ -36,8 +36,8 @@ P99_MS = 50
 async def measure() -> dict[str, float]:
     """Answer the figures; memory in bytes."""
     with tempfile.TemporaryDirectory() as folder, child_daemon(Path(folder)) as daemon:
-        load = await _child("benchmarks.support.load", str(daemon.port), str(RATE))
-        stopped = await _child("benchmarks.support.reader", str(daemon.port), says_ready=False)
+        load = await begin("benchmarks.support.load", str(daemon.port), str(RATE))
+        stopped = await begin("benchmarks.support.reader", str(daemon.port), says_ready=False)
         readers = [Reader(daemon.port) for _ in range(HEALTHY)]
         async with asyncio.TaskGroup() as tasks:
             for number, reader in enumerate(readers):
@@ -51,9 +51,9 @@ async def measure() -> dict[str, float]:
             await asyncio.sleep(max(0.0, began + STOPPED_SECONDS - time.monotonic()))
             os.kill(stopped.pid, signal.SIGCONT)
             await asyncio.sleep(5)
-            loaded = await _ended(load)
+            loaded = await end(load)
             await asyncio.sleep(2)
-            books = await _ended(stopped)
+            books = await end(stopped)
             for reader in readers:
                 reader.close()
         head = int(daemon.metrics()["clown_log_head_seq"])
@@ -110,24 +110,6 @@ def _taken(readers: list[Reader]) -> "array[float]":
         taken.extend(reader.books.latencies_ms)
         reader.books.latencies_ms = array("d")
     return array("d", sorted(taken))
-
-
-async def _child(module: str, *arguments: str, says_ready: bool = True) -> asyncio.subprocess.Process:
-    pipe = asyncio.subprocess.PIPE
-    child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, *arguments, stdin=pipe, stdout=pipe, cwd=Path(__file__).parents[1]
-    )
-    if says_ready:
-        assert child.stdout is not None
-        assert await child.stdout.readline() == b"ready\n"
-    return child
-
-
-async def _ended(child: asyncio.subprocess.Process) -> dict[str, Any]:
-    """Close the child's standard input; answer what it prints."""
-    out, _ = await child.communicate(b"")
-    report: dict[str, Any] = json.loads(out)
-    return report
 
 
 def verdict(figures: dict[str, float]) -> list[str]:

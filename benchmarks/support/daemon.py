@@ -24,11 +24,11 @@ Facts = dict[str, float]
 class ChildDaemon:
     """Can be started, killed and started again on the same port and state. What it prints goes to a file."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, **environ: str) -> None:
         self.root = root
         self.port = 0
         self.pid = 0
-        self._environ = {**clean_environment(root), "CLOWN_IDLE_TIMEOUT_SECS": "0"}
+        self._environ = {**clean_environment(root), "CLOWN_IDLE_TIMEOUT_SECS": "0", **environ}
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -85,14 +85,14 @@ class ChildDaemon:
 
 
 @contextlib.contextmanager
-def child_daemon(root: Path) -> Iterator[ChildDaemon]:
+def child_daemon(root: Path, **environ: str) -> Iterator[ChildDaemon]:
     """A running daemon that is gone afterwards, also when the benchmark is interrupted or told to end."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
-    daemon = ChildDaemon(root)
+    daemon = ChildDaemon(root, **environ)
     daemon.start()
     try:
         yield daemon
