@@ -28,7 +28,8 @@ ROUTES = (
     # Agents and providers
     web.get("/api/agents", agents.list_agents),
     web.post("/api/agents/detect", agents.detect_agents),
-    web.get("/api/agents/{id}", agents.get_agent),
+    # A path of its own is none of an agent: reading it is no method of it.
+    web.get("/api/agents/{id:(?!detect$)[^{}/]+}", agents.get_agent),
     web.get("/api/providers", providers.list_providers),
     web.get("/api/providers/{id}", providers.get_provider),
     # Usage

@@ -89,7 +89,8 @@ RETRIES = web.AppKey("retries", Retries)
 async def carry_out_once(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Look at the key of a command; one without is carried out as it is."""
     keys = request.headers.getall(KEY_HEADER, [])
-    if not keys or request.method not in COMMAND_METHODS:
+    # Where there is no such command, that is the answer, whatever the key.
+    if not keys or request.method not in COMMAND_METHODS or request.match_info.http_exception is not None:
         return await handler(request)
     if len(keys) > 1 or not _KEY.fullmatch(keys[0]):
         raise DomainError(

@@ -197,7 +197,7 @@ def decode_body(payload: bytes, type_: type[T]) -> T:
         DecodeError: `bad_json`, `unknown_field` with the nearest known one as hint, or `invalid_field`.
     """
     try:
-        return msgspec.json.decode(payload.strip() or b"{}", type=type_)
+        return msgspec.json.decode(payload or b"{}", type=type_)
     except msgspec.ValidationError as error:
         raise _translate(error, known=_field_names(type_), invalid="invalid_field") from None
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -221,9 +221,14 @@ def decode_query(query: Mapping[str, str], type_: type[T]) -> T:
     if len(query) != len(set(query)):
         raise DecodeError("invalid_field", "a parameter is given twice")
     try:
-        return msgspec.convert(dict(query), type=type_, strict=False)
+        asked = msgspec.convert(dict(query), type=type_, strict=False)
     except msgspec.ValidationError as error:
         raise _translate(error, known=known, invalid="invalid_field") from None
+    for name in query:
+        # The library reads the word "null" as nothing; a parameter that is not meant is left out.
+        if getattr(asked, name) is None:
+            raise DecodeError("invalid_field", f"{name}: a parameter has a value, or is left out", field=name)
+    return asked
 
 
 def _field_names(type_: Any) -> tuple[str, ...]:

@@ -53,11 +53,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
         return self.method in COMMAND_METHODS
 
 
-PATH_PARAMETERS: dict[str, tuple[str, str]] = {
-    "alias": ("The profile's alias.", "my-project"),
-    "id": ("The id as the list has it.", "claude"),
-}
-"""By name in a path: what it is, and an example."""
+PATH_PARAMETERS: dict[str, str] = {"alias": "The profile's alias.", "id": "The id as the list has it."}
+"""What each parameter in a path is."""
+EXAMPLE_ALIAS = "my-project"
 
 OF_EVERY_CALL = (
     ProblemCode.UNKNOWN_PARAMETER,
@@ -100,14 +98,12 @@ def own_problems(endpoint: Endpoint) -> tuple[ProblemCode, ...]:
     return (*((ProblemCode.INVALID_FIELD,) if has_parameters else ()), *endpoint.problems)
 
 
-def parameters_of(path: str) -> tuple[str, ...]:
-    """The names of the parameters in a path."""
-    return tuple(part[1:-1] for part in path.split("/") if part.startswith("{"))
+def parameters_of(endpoint: Endpoint) -> dict[str, str]:
+    """The parameters in the path, by name, with the values of the example."""
+    parts = zip(endpoint.path.split("/"), example_of(endpoint).partition("?")[0].split("/"), strict=True)
+    return {part[1:-1]: value for part, value in parts if part.startswith("{")}
 
 
 def example_of(endpoint: Endpoint) -> str:
     """The path and query of the endpoint's example."""
-    path = endpoint.example or endpoint.path
-    for name, (_, value) in PATH_PARAMETERS.items():
-        path = path.replace(f"{{{name}}}", value)
-    return path
+    return (endpoint.example or endpoint.path).replace("{alias}", EXAMPLE_ALIAS)

@@ -117,10 +117,11 @@ def _path(endpoint: Endpoint) -> list[Schema]:
             "name": name,
             "in": "path",
             "required": True,
-            "description": PATH_PARAMETERS[name][0],
+            "description": PATH_PARAMETERS[name],
             "schema": {"type": "string", "minLength": 1},
+            "example": value,
         }
-        for name in parameters_of(endpoint.path)
+        for name, value in parameters_of(endpoint).items()
     ]
 
 

@@ -130,7 +130,7 @@ def _endpoint(endpoint: Endpoint) -> str:
 
 
 def _path_rows(endpoint: Endpoint) -> list[str]:
-    return [f"| `{name}` | path | string | {PATH_PARAMETERS[name][0]} |" for name in parameters_of(endpoint.path)]
+    return [f"| `{name}` | path | string | {PATH_PARAMETERS[name]} |" for name in parameters_of(endpoint)]
 
 
 def _header_rows(endpoint: Endpoint) -> list[str]:

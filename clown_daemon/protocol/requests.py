@@ -33,7 +33,7 @@ def _text(**rules: object) -> Meta:
 Alias = Annotated[str, _text(minLength=1, maxLength=MAX_ALIAS_LENGTH, pattern=ALIAS_PATTERN)]
 Model = Annotated[str, _text(minLength=1, maxLength=MAX_TEXT_LENGTH, pattern=_NO_OPTION)]
 ApiKey = Annotated[str, _text(minLength=1, maxLength=MAX_KEY_LENGTH, pattern=_KEY, writeOnly=True)]
-Folder = Annotated[str, _text(minLength=1, pattern=_NO_NUL, format="folder")]
+Folder = Annotated[str, _text(minLength=1, format="folder")]
 """The absolute path of a folder that exists."""
 Position = Annotated[int, Meta(ge=0, le=MAX_NUMBER)]
 """The number of an event or a line."""

@@ -65,6 +65,13 @@ async def test_without_a_key_every_command_is_carried_out_and_a_read_needs_none(
         assert not is_replay(read)
 
 
+async def test_where_there_is_no_command_a_key_decides_nothing(daemon: RealDaemon) -> None:
+    await send(daemon, "k1", "POST", "/api/profiles", PROFILE)
+    for key in ("k1", "no key"):
+        assert (await send(daemon, key, "PATCH", "/api/profiles", {})).status_code == 405
+        assert (await send(daemon, key, "POST", "/api/nothing", {})).status_code == 404
+
+
 OTHERS: list[tuple[str, str, object]] = [
     ("POST", "/api/profiles", {**PROFILE, "alias": "other"}),
     ("DELETE", "/api/profiles/work", None),

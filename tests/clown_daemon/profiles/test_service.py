@@ -81,6 +81,7 @@ async def test_what_was_created_can_be_read(bench: Bench) -> None:
         (asked(provider_id="open"), ProblemCode.INCOMPATIBLE_PROVIDER, "another provider"),
         (asked(api_key=" "), ProblemCode.INVALID_FIELD, "leave it out"),
         (asked(model="--dangerous"), ProblemCode.INVALID_FIELD, "leave it out"),
+        (asked(model=" --dangerous"), ProblemCode.INVALID_FIELD, "leave it out"),
     ],
 )
 async def test_what_cannot_be_created_is_refused_with_a_cure(

@@ -11,7 +11,15 @@ from clown_daemon.protocol.codec import DecodeError
 from clown_daemon.protocol.events import EVENT_NAMES, Event, UnknownEvent
 from clown_daemon.protocol.problems import STATUS, Problem, ProblemCode
 from clown_daemon.protocol.replies import Message
-from clown_daemon.protocol.requests import CreateProfile, NoQuery, RunProfile, UpdateProfile, UsageQuery
+from clown_daemon.protocol.requests import (
+    CreateProfile,
+    MetricsQuery,
+    NoQuery,
+    RunProfile,
+    StreamQuery,
+    UpdateProfile,
+    UsageQuery,
+)
 from clown_daemon.protocol.stream import CONTROL_TYPES, Subscribe, Unsubscribe
 
 CREATE = {"agent_id": "claude", "alias": "work", "provider_id": "anthropic"}
@@ -29,7 +37,6 @@ def refused(text: str | bytes) -> DecodeError:
 def test_a_body_is_read_with_its_defaults() -> None:
     assert codec.decode_body(json.dumps(CREATE).encode(), CreateProfile).api_key is None
     assert codec.decode_body(b"", RunProfile) == RunProfile()
-    assert codec.decode_body(b" \n", RunProfile) == RunProfile()
 
 
 def test_null_and_nothing_differ_where_a_field_can_be_emptied() -> None:
@@ -76,6 +83,13 @@ def test_a_secret_never_shows_in_an_error() -> None:
     assert "sk-secret" not in repr(UpdateProfile(api_key="sk-secret"))
 
 
+def test_an_empty_body_is_an_empty_object_and_blanks_are_none() -> None:
+    assert codec.decode_body(b"", RunProfile) == RunProfile()
+    with pytest.raises(DecodeError) as caught:
+        codec.decode_body(b" \r\n", RunProfile)
+    assert caught.value.code == "bad_json"
+
+
 def test_query_parameters_are_read_from_text() -> None:
     assert codec.decode_query({"period": "7d", "tz": "UTC"}, UsageQuery) == UsageQuery(period="7d", tz="UTC")
 
@@ -86,6 +100,8 @@ def test_query_parameters_are_read_from_text() -> None:
         ({"perod": "7d"}, UsageQuery, "unknown_parameter", "did you mean 'period'?"),
         ({"x": "1"}, NoQuery, "unknown_parameter", "this call takes no parameters"),
         ({"period": "fortnight"}, UsageQuery, "invalid_field", None),
+        ({"passive": "null"}, MetricsQuery, "invalid_field", None),
+        ({"since": "NULL", "log": "l"}, StreamQuery, "invalid_field", None),
     ],
 )
 def test_a_wrong_query_is_refused(query: dict[str, str], type_: type, code: str, hint: str | None) -> None:
@@ -94,6 +110,10 @@ def test_a_wrong_query_is_refused(query: dict[str, str], type_: type, code: str,
     assert caught.value.code == code
     if hint:
         assert caught.value.hint == hint
+
+
+def test_the_word_null_is_a_text_like_any_other() -> None:
+    assert codec.decode_query({"model": "null"}, UsageQuery) == UsageQuery(model="null")
 
 
 def test_actions_are_read() -> None:
