@@ -6,7 +6,16 @@ import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from clown_daemon.redaction import hide_secrets
+
 _OLD_FILES = 3
+
+
+class _Redacting(logging.Formatter):
+    """Writes records without what looks like a key, also in tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return hide_secrets(super().format(record))
 
 
 def configure_logging(file: Path, *, level: str, max_bytes: int, to_stderr: bool) -> None:
@@ -15,7 +24,7 @@ def configure_logging(file: Path, *, level: str, max_bytes: int, to_stderr: bool
     Raises:
         OSError: the file cannot be opened.
     """
-    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
+    formatter = _Redacting("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
     handlers: list[logging.Handler] = [
         RotatingFileHandler(file, maxBytes=max_bytes, backupCount=_OLD_FILES, encoding="utf-8")

@@ -10,6 +10,7 @@ from aiohttp import web
 from clown_daemon.errors import DomainError
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.problems import STATUS, Problem, ProblemCode
+from clown_daemon.redaction import hide_secrets
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ def problem_response(
     request_id: str | None = None,
     headers: dict[str, str] | None = None,
 ) -> web.Response:
-    """Answer a failure. Of long words of the caller, sentence and hint keep the beginning."""
+    """Answer a failure. Of long words of the caller, sentence and hint keep the beginning, and of keys nothing."""
     hint = None if hint is None else shorten(hint, MAX_HINT_LENGTH)
     error = shorten(sentence, MAX_SENTENCE_LENGTH)
     problem = Problem(success=False, error=error, code=code, hint=hint, request_id=request_id)
@@ -42,8 +43,10 @@ def problem_response(
 
 
 def shorten(text: str, length: int) -> str:
-    """Answer the text, or as much of its beginning as the length allows, and an ellipsis."""
-    return text if len(text) <= length else f"{text[:length]}..."
+    """Answer the text without what looks like a key; of a longer one its beginning, and an ellipsis."""
+    # Cut before as well: a caller can send words of 1 MiB.
+    told = hide_secrets(text[: 2 * length])
+    return told if len(told) <= length else f"{told[:length]}..."
 
 
 @web.middleware

@@ -43,6 +43,7 @@ from clown_daemon.protocol.stream import (
     Subscribed,
     Unsubscribed,
 )
+from clown_daemon.redaction import hide_secrets
 from clown_daemon.store.event_log import read_floor, read_head
 
 SEND_BUFFER_BYTES = 64 * 1024
@@ -238,9 +239,9 @@ class _Connection:
             await self._refuse(
                 StreamError(
                     code="unknown_event",
-                    error=f"{error}{near}",
+                    error=shorten(f"{error}{near}", MAX_SENTENCE_LENGTH),
                     field="events",
-                    unknown=error.unknown,
+                    unknown=tuple(hide_secrets(name) for name in error.unknown),
                     known=EVENT_NAMES,
                     request_id=request_id,
                 )

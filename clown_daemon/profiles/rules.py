@@ -23,6 +23,7 @@ from clown_daemon.protocol.requests import (
     RunProfile,
 )
 from clown_daemon.protocol.resources import UNATTRIBUTED, Profile
+from clown_daemon.redaction import looks_like_key
 
 RUN_VARIABLE = "CLOWN_RUN_ID"
 """Set in every child: a daemon that died between the spawn and writing down the pid finds its child by it."""
@@ -45,6 +46,8 @@ def check_alias(alias: str) -> None:
         raise _invalid(f"alias: the name is {len(alias)} characters long", hint)
     if not _ALIAS.fullmatch(alias):
         raise _invalid(f"alias: {alias!r} cannot be a profile's name", hint)
+    if looks_like_key(alias):
+        raise _invalid("alias: this looks like an API key", "a key goes into api_key, and nowhere else")
     if alias.casefold() == UNATTRIBUTED:
         raise _invalid(f"alias: {alias!r} is the name for usage that belongs to no profile", "choose another name")
 
@@ -111,6 +114,8 @@ def clean_model(model: str | None) -> str | None:
     # It becomes a word of a command line, so it must not look like an option.
     if not name or len(model) > MAX_TEXT_LENGTH or _CONTROL.search(model) or name.startswith("-"):
         raise _invalid("model: this cannot be a model's name", "leave it out for the agent's default")
+    if looks_like_key(name):
+        raise _invalid("model: this looks like an API key", "a key goes into api_key, and nowhere else")
     return name
 
 
