@@ -1,13 +1,14 @@
 """Usage as the daemon sees it: follow the agents' logs, import on request, report.
 
 Reading is done in threads and writing on the database's thread, in bounded batches; one lock keeps an import on request
-and the follower from reading the same bytes at once. After the first import, live updates are at most four a second:
-each waits a little, and what came meanwhile is in one transaction and one event a profile.
+and the follower from reading the same bytes at once. There are at most four transactions a second (`pace`): each waits
+a little, and what came meanwhile is in one transaction and one event a profile.
 """
 
 import asyncio
 import logging
 import sqlite3
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
@@ -27,6 +28,7 @@ from clown_daemon.store.periods import span_of
 from clown_daemon.store.usage import Position, price_unpriced, read_import, read_positions
 from clown_daemon.store.usage_report import has_usage, read_report
 from clown_daemon.usage.formats.claude import SOURCE
+from clown_daemon.usage.pace import Pace
 from clown_daemon.usage.price_files import load_prices
 from clown_daemon.usage.pricing import PriceList
 from clown_daemon.usage.recorder import (
@@ -43,7 +45,6 @@ from clown_daemon.usage.watcher import Hint, hints
 
 logger = logging.getLogger(__name__)
 
-LIVE_SECONDS = 0.25
 PROGRESS_SECONDS = 0.5
 RETRY_SECONDS = 5.0
 
@@ -65,7 +66,7 @@ class UsageService:
         self._reading = asyncio.Lock()
         self._positions: dict[str, Position] | None = None
         self._prices: PriceList | None = None
-        self._live_not_before = 0.0
+        self._pace = Pace()
         self._problems: dict[str, tuple[str, ...]] = {}
 
     @property
@@ -147,21 +148,15 @@ class UsageService:
 
     async def _tail(self, hint: Hint) -> None:
         """Read what is new and record it as spending that happens now."""
-        await self._pace()
+        await self._pace.wait()
         found = await asyncio.to_thread(scan, await self._roots(), hint)
         if hint is None:
             self._problems["folders"] = found.problems
         async with self._reading:
             tailer = Tailer(found.files, await self._known_positions(), suspicious=hint is not None)
-            while (batch := await asyncio.to_thread(tailer.next_batch)) is not None:
-                if batch.parts:
-                    await self._pace()
-                    await self._write(batch, imported=False, progress=None)
-                    self._live_not_before = asyncio.get_running_loop().time() + LIVE_SECONDS
+            while (batch := await self._next_batch(tailer)) is not None:
+                await self._write(batch, imported=False, progress=None)
             self._problems["files"] = tuple(tailer.problems)
-
-    async def _pace(self) -> None:
-        await asyncio.sleep(max(0.0, self._live_not_before - asyncio.get_running_loop().time()))
 
     async def _import(self, files: Sequence[LogFile], *, always: bool) -> Recorded:
         """Read files to their ends with progress; without anything new it is only told if `always`."""
@@ -178,9 +173,7 @@ class UsageService:
             total = Recorded(0, 0, frozenset())
             told = float("-inf")
             wrote = False
-            while (batch := await asyncio.to_thread(tailer.next_batch)) is not None:
-                if not batch.parts:
-                    continue
+            while (batch := await self._next_batch(tailer)) is not None:
                 state = _advanced(state, batch, total.records)
                 time = asyncio.get_running_loop().time()
                 due = time - told >= PROGRESS_SECONDS
@@ -192,6 +185,17 @@ class UsageService:
             if wrote or always or unfinished:
                 await self._finish(state, tailer, total.records)
             return total
+
+    async def _next_batch(self, tailer: Tailer) -> Batch | None:
+        """Read until there is something to write and it may be written; None when everything was read."""
+        gathered: Batch | None = None
+        while (batch := await asyncio.to_thread(tailer.next_batch)) is not None:
+            if batch.parts:
+                gathered = batch if gathered is None else gathered.followed_by(batch)
+            # A transaction has its bound: others wait for the writer meanwhile.
+            if gathered is not None and (self._pace.free or gathered.full):
+                break
+        return gathered
 
     async def _finish(self, state: UsageImport, tailer: Tailer, records: int) -> None:
         done = msgspec.structs.replace(
@@ -212,13 +216,17 @@ class UsageService:
         moved = any(part.position != known.get(part.path) for part in batch.parts)
 
         def change(transaction: Transaction) -> Recorded:
+            began = time.monotonic()
             recorded = record_batch(transaction, batch, entries, zone, imported=imported)
+            if recorded.changed:
+                self._pace.began(began)
             recorded = recorded._replace(changed=recorded.changed or moved)
             if progress is not None and recorded.changed:
                 records = progress.records_imported + recorded.records
                 record_progress(transaction, msgspec.structs.replace(progress, records_imported=records))
             return recorded
 
+        await self._pace.wait()
         recorded = await self._database.write(change)
         known.update({part.path: part.position for part in batch.parts})
         return recorded
@@ -228,7 +236,10 @@ class UsageService:
         prices = await self._price_list()
 
         def change(transaction: Transaction) -> None:
+            began = time.monotonic()
             added = price_unpriced(transaction.connection, prices.cost)
+            if added:
+                self._pace.began(began)
             record_added(transaction, added, self._clock.zone, imported=True)
 
         await self._database.write(change)

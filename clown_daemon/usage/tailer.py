@@ -40,6 +40,15 @@ class Batch(NamedTuple):
     bytes_done: int
     lines_broken: int
 
+    @property
+    def full(self) -> bool:
+        """Whether it holds as much as one transaction should."""
+        return sum(len(part.responses) for part in self.parts) >= BATCH_RESPONSES
+
+    def followed_by(self, later: "Batch") -> "Batch":
+        """This one and the next of the same tailer, in one transaction."""
+        return later._replace(parts=self.parts + later.parts)
+
 
 class Tailer:
     """Reads a number of files to their ends.

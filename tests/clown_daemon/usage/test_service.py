@@ -1,12 +1,14 @@
 import asyncio
 import shutil
+import time
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from clown_daemon.errors import DomainError, StoreUnavailableError
-from clown_daemon.protocol.events import UsageImported, UsageImportProgressed
+from clown_daemon.protocol.events import UsageImported, UsageImportProgressed, UsageUpdated
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import ImportClaudeQuery, UsageQuery
 from clown_daemon.protocol.resources import UNATTRIBUTED
@@ -164,20 +166,54 @@ async def test_many_responses_come_as_few_events_with_the_same_sum(
     assert await bench.replayed() == await bench.totals()
 
 
-async def test_live_updates_of_a_profile_are_at_most_four_a_second(bench: Bench) -> None:
+async def test_whatever_happens_a_profile_has_at_most_four_updates_a_second_and_every_sum_is_kept(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The spacing is that of the events' own times.
+    monkeypatch.setattr(bench.clock, "now_ms", lambda: time.time_ns() // 1_000_000)
+    # Many small batches: without folding, an import tells of each.
+    monkeypatch.setattr(tailer, "READ_BYTES", 1024)
+    monkeypatch.setattr(tailer, "BATCH_BYTES", 1024)
+    path = bench.write("a", b"".join(line(f"old{n}", f"old{n}", tokens=(1, 0, 0, 0)) for n in range(100)))
+    elsewhere = tmp_path / "elsewhere"
+    bench.write("b", b"".join(line(f"b{n}", f"b{n}", tokens=(1, 0, 0, 0)) for n in range(100)), elsewhere / "projects")
+    async with bench.following():
+        await until(lambda: sum(update.responses for update in bench.updates()) == 100)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(_spend(path, 60), name="spending")
+            tasks.create_task(bench.service.import_claude(ImportClaudeQuery(claude_dir=str(elsewhere))), name="import")
+        await until(lambda: sum(update.responses for update in bench.updates()) == 260)
+    times = [event.at_ms for event in bench.events if isinstance(event.data, UsageUpdated)]
+    assert len(times) >= 4
+    for first, fifth in zip(times, times[4:], strict=False):
+        assert fifth - first >= 1000
+    assert sum(update.tokens.total for update in bench.updates()) == 260
+    assert await bench.replayed() == await bench.totals()
+
+
+async def _spend(path: Path, count: int) -> None:
+    for number in range(count):
+        _append(path, f"live{number}")
+        await asyncio.sleep(0.01)
+
+
+def _has_responses(bench: Bench, count: int) -> bool:
+    return sum(update.responses for update in bench.updates()) == count
+
+
+def _append(path: Path, name: str) -> None:
+    with path.open("ab") as stream:
+        stream.write(line(name, name, tokens=(1, 0, 0, 0)))
+
+
+async def test_what_was_spent_last_is_told_though_nothing_follows(bench: Bench) -> None:
     path = bench.write("a", line())
     async with bench.following():
         await until(lambda: len(bench.updates()) == 1)
-        started = asyncio.get_running_loop().time()
-        for number in range(60):
-            with path.open("ab") as stream:
-                stream.write(line(f"live{number}", f"live{number}", tokens=(1, 0, 0, 0)))
-            await asyncio.sleep(0.01)
-        await until(lambda: sum(update.responses for update in bench.updates()) == 61)
-        took = asyncio.get_running_loop().time() - started
-    live = bench.updates()[1:]
-    assert len(live) <= took * 4 + 1
-    assert sum(update.tokens.total for update in live) == 60
+        for number in range(3):
+            before = sum(update.responses for update in bench.updates())
+            _append(path, f"last{number}")
+            await until(partial(_has_responses, bench, before + 1))
 
 
 async def test_a_full_disk_ends_nothing_and_is_made_up_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
