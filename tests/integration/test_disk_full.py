@@ -53,11 +53,17 @@ async def daemon(tmp_path: Path, disk: Disk) -> AsyncIterator[RealDaemon]:
     )
     daemon.add_agent("fake", WAITER.format(leave=tmp_path / "leave"))
     await daemon.start()
+    # The first look for agents is over, whose event or failure would else come into the midst of a test.
+    await until(lambda: has_found_the_agent(daemon))
     yield daemon
     with contextlib.suppress(FileNotFoundError):
         disk.free()
     (tmp_path / "leave").touch()
     assert await daemon.stop() == 0
+
+
+async def has_found_the_agent(daemon: RealDaemon) -> bool:
+    return bool((await daemon.ask("GET", "/api/agents/fake"))["installed"])
 
 
 async def status_of(daemon: RealDaemon) -> tuple[str, str]:
@@ -116,11 +122,6 @@ async def test_a_run_that_ends_meanwhile_is_ended_with_its_code_and_its_time(
     daemon: RealDaemon, disk: Disk, tmp_path: Path
 ) -> None:
     await daemon.ask("POST", "/api/profiles", PROFILE)
-
-    async def is_found() -> bool:
-        return bool((await daemon.ask("GET", "/api/agents/fake"))["installed"])
-
-    await until(is_found)
     await daemon.ask("POST", "/api/profiles/work/run", {"args": []})
     head = (await daemon.ask("GET", "/api/snapshot"))["seq"]
     disk.fill()
