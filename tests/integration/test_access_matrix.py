@@ -53,7 +53,7 @@ def test_the_table_has_every_kind_of_caller_in_every_mode_and_no_row_twice() -> 
 @pytest_asyncio.fixture(params=MODES, scope="module", loop_scope="module")
 async def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RealDaemon]:
     environ = {"CLOWN_AUTH": request.param, "CLOWN_ALLOWED_ORIGINS": "http://127.0.0.1:3000"}
-    async with running_daemon(tmp_path_factory.mktemp(request.param), recorded=False, **environ) as running:
+    async with running_daemon(tmp_path_factory.mktemp(request.param), **environ) as running:
         yield running
 
 

@@ -178,7 +178,7 @@ async def until_printed(daemon: RealDaemon, lines: int) -> None:
 
 
 async def test_a_key_and_the_token_are_found_where_they_are_kept_and_nowhere_else(tmp_path: Path) -> None:
-    daemon = RealDaemon(tmp_path, recorded=False, CLOWN_LOG_LEVEL="debug")
+    daemon = RealDaemon(tmp_path, CLOWN_LOG_LEVEL="debug")
     daemon.add_agent("keyed", AGENT)
     (tmp_path / "clown" / "agents.d" / "keyed.toml").write_text(MANIFEST)
     # As long and as random as a real one, and never written into a file or an argument by the test.

@@ -35,7 +35,7 @@ exit 0
 
 @pytest.mark.timeout(600 if EXAMPLES == "4" else 7200)
 async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
-    daemon = RealDaemon(tmp_path, recorded=False)
+    daemon = RealDaemon(tmp_path)
     daemon.add_agent("claude", QUICK_AGENT)
     logs = tmp_path / "home" / ".claude" / "projects"
     logs.mkdir(parents=True)

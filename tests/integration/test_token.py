@@ -45,7 +45,7 @@ def paths_of(daemon: RealDaemon) -> Paths:
 async def test_a_follower_with_the_token_goes_on_through_its_replacement_and_the_old_one_is_refused(
     tmp_path: Path,
 ) -> None:
-    async with running_daemon(tmp_path, recorded=False, CLOWN_AUTH="token") as daemon:
+    async with running_daemon(tmp_path, CLOWN_AUTH="token") as daemon:
         paths = paths_of(daemon)
         old = read_token(paths)
         assert old is not None
@@ -89,7 +89,7 @@ async def test_a_follower_with_the_token_goes_on_through_its_replacement_and_the
 
 
 async def test_a_dashboard_that_starts_the_first_daemon_finds_the_token_it_made(tmp_path: Path) -> None:
-    fresh = RealDaemon(tmp_path, recorded=False, CLOWN_AUTH="token")
+    fresh = RealDaemon(tmp_path, CLOWN_AUTH="token")
     fresh.port = free_port()
     paths = paths_of(fresh)
 
@@ -102,7 +102,7 @@ async def test_a_dashboard_that_starts_the_first_daemon_finds_the_token_it_made(
 
 
 async def test_a_file_that_is_replaced_by_hand_is_noticed_without_anybody_presenting_it(tmp_path: Path) -> None:
-    async with running_daemon(tmp_path, recorded=False) as daemon:
+    async with running_daemon(tmp_path) as daemon:
         file = paths_of(daemon).token_file
         header = {"Authorization": f"Bearer {file.read_text().strip()}"}
         async with (
@@ -115,7 +115,7 @@ async def test_a_file_that_is_replaced_by_hand_is_noticed_without_anybody_presen
 
 
 async def test_the_token_is_shown_only_when_asked_for_and_its_file_is_named(tmp_path: Path) -> None:
-    nowhere = RealDaemon(tmp_path, recorded=False)
+    nowhere = RealDaemon(tmp_path)
     nowhere.environ = clean_environment(tmp_path)
     file = paths_of(nowhere).token_file
     code, out, err = await token_command(nowhere, "show")
