@@ -168,7 +168,10 @@ class _Lingering(asyncio.Transport):
         if self.is_closing():
             return
         self._deadline = self._loop.call_later(LINGER_SECONDS, self._transport.abort)
-        self._transport.write_eof()
+        try:
+            self._transport.write_eof()
+        except OSError:  # the caller hung up before: the kernel answered what was written with a reset
+            self._transport.abort()
 
     def abort(self) -> None:
         self._transport.abort()

@@ -71,3 +71,22 @@ async def test_a_client_that_breaks_a_rule_hears_why_however_much_it_sends(api: 
         assert (received.opcode, received.close_code) == (CLOSE, 1002)
         assert await client.ended()
         await sending
+
+
+BAD_FRAME = frame(0x91, b"{}")
+BAD_REQUEST = b"garbage\r\n\r\n"
+
+
+@pytest.mark.parametrize("upgrades", [True, False], ids=["stream", "request"])
+async def test_a_client_that_breaks_a_rule_and_hangs_up_before_it_hears_why_is_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, *, upgrades: bool
+) -> None:
+    async with running_api(tmp_path) as api:
+        async with raw_client(api.port) as client:
+            if upgrades:
+                assert (await client.upgrade("/ws")).status == 101
+            # Gone when the answer is written: the kernel answers that with a reset.
+            await client.send(BAD_FRAME if upgrades else BAD_REQUEST)
+        async with raw_client(api.port) as client:
+            assert (await client.call("GET", "/api/health")).status == 200
+    assert [record for record in caplog.records if record.levelname == "ERROR"] == []
