@@ -232,8 +232,11 @@ class Follower:
             frames = await stream.next_batch()
             await self._take(frames)
             if stream.stale:
+                # Should it be given up, it was away since then, and not only since somebody noticed.
+                self._away_since = self._timing.monotonic() - stream.silent_seconds
                 self._tell(Phase.STALE, reason=f"the daemon was silent for {round(stream.silent_seconds)} s")
             elif self.phase is Phase.STALE:
+                self._away_since = None
                 self._tell(Phase.LIVE)
             if self._refresh_wanted or self._expired():
                 await self._load()

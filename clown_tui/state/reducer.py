@@ -186,11 +186,14 @@ def _connect(model: Model, message: ConnectionChanged) -> Connection:
     was_live = before.phase is Phase.LIVE
     lost = None if now_live else message.at_ms if was_live else before.lost_ms
     live_since = None if not now_live else before.live_since if was_live else message.at_ms
+    # An attempt among many says nothing new: why there is no connection stays on the screen while it takes its time.
+    trying_again = message.phase is Phase.CONNECTING and message.attempt > 0
+    told: Connection | ConnectionChanged = before if trying_again else message
     return Connection(
         phase=message.phase,
         url=message.url,
-        reason=message.reason,
-        hint=message.hint,
+        reason=told.reason,
+        hint=told.hint,
         retry_at=message.retry_at,
         attempt=message.attempt,
         since_ms=before.since_ms if message.phase is before.phase else message.at_ms,

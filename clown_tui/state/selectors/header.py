@@ -128,7 +128,7 @@ def _status(model: Model, now_ms: int, *, may_start: bool) -> Cell:
         when = ago(model.notice.at_ms, now_ms)
         return Cell(f"▲ {model.notice.text}  ({when} · x dismiss)", Tone.BAD)
     if not model.live and connection.reason:
-        absent = connection.phase in {Phase.STOPPED, Phase.BACKOFF, Phase.DOWN}
+        absent = connection.phase in {Phase.STOPPED, Phase.BACKOFF, Phase.DOWN, Phase.CONNECTING}
         keys = "s start · c connect now" if may_start and absent else "c connect now"
         # The keys stand before the hint, which is what a narrow terminal cuts.
         hint = f"  {connection.hint}" if connection.hint else ""

@@ -377,6 +377,7 @@ async def test_a_connection_that_froze_is_stale_then_given_up(daemon: ScriptedDa
         relay.thaw()
         daemon.emit(*started("a"))
         await told.event(101)
+        assert told.gaps[0].away_seconds >= 40, "it was away since it was last heard"
 
 
 async def test_retry_now_gives_a_silent_connection_up(daemon: ScriptedDaemon) -> None:

@@ -203,6 +203,7 @@ def test_losing_the_connection_keeps_the_data_and_remembers_when() -> None:
     later = reduce(lost, [connection(Phase.CONNECTING, at_ms=NOW_MS + 12000, attempt=1)])
     assert later.profiles == model.profiles
     assert later.as_of_ms == later.connection.lost_ms == NOW_MS + 9000
+    assert later.connection.reason == "gone", "an attempt that takes its time does not hide why"
     assert reduce(later, [connection(Phase.LIVE, at_ms=NOW_MS + 13000)]).connection.lost_ms is None
 
 
