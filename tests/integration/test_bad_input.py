@@ -26,9 +26,13 @@ GOOD_ACTION = frame(0x81, b'{"action": "subscribe", "events": ["*"], "request_id
 _HEAD = re.compile(r"(?P<first>[0-9a-f]{2})(?P<unmasked>u?)(?:w(?P<bits>16|64))?(?:n=(?P<length>\d+))?")
 
 
+def table(name: str, columns: int) -> list[tuple[str, ...]]:
+    return list(read_table(TABLES / f"{name}.txt", columns))
+
+
 def rows(name: str, columns: int) -> pytest.MarkDecorator:
-    table = list(read_table(TABLES / f"{name}.txt", columns))
-    return pytest.mark.parametrize("row", table, ids=[row[0] for row in table])
+    wrong = table(name, columns)
+    return pytest.mark.parametrize("row", wrong, ids=[row[0] for row in wrong])
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -53,10 +57,8 @@ async def victim(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Real
 @rows("requests", 3)
 async def test_a_request_that_is_wrong_in_its_bytes(victim: RealDaemon, row: tuple[str, ...]) -> None:
     _, text, reaction = row
-    text = text.replace("<host>", f"Host: 127.0.0.1:{victim.port}\\r\\n").replace("<key>", KEY)
-    text = text.replace("<json>", "Content-Type: application/json\\r\\n")
     async with raw_client(victim.port) as client:
-        await client.send(to_bytes(text))
+        await client.send(_request(victim, text))
         if reaction == "ends":
             client.finish()
             assert await client.ended()
@@ -127,6 +129,19 @@ async def test_the_frames_of_a_stream_client(victim: RealDaemon, row: tuple[str,
             if reaction != "fine":
                 _expect_error(await _next_message(client), reaction.removeprefix("error "))
             await _expect_stream(client)
+    await _expect_service(victim)
+
+
+async def test_callers_who_hang_up_before_they_hear_the_reaction_are_no_error(victim: RealDaemon) -> None:
+    """Every row once more; the log of the daemon must have no error of them, either."""
+    for _, text, *_ in table("requests", 3):
+        async with raw_client(victim.port) as client:
+            await client.send(_request(victim, text))
+    for name in ("actions", "frames"):
+        for _, text, *_ in table(name, 3):
+            async with raw_client(victim.port) as client:
+                await _follow(client)
+                await client.send(_frames(text) if name == "frames" else frame(0x81, to_bytes(text)))
     await _expect_service(victim)
 
 
@@ -228,6 +243,11 @@ async def _expect_service(victim: RealDaemon) -> None:
     """A new connection is served."""
     async with raw_client(victim.port) as client:
         assert (await client.call("GET", "/api/agents")).status == 200
+
+
+def _request(victim: RealDaemon, text: str) -> bytes:
+    text = text.replace("<host>", f"Host: 127.0.0.1:{victim.port}\\r\\n").replace("<key>", KEY)
+    return to_bytes(text.replace("<json>", "Content-Type: application/json\\r\\n"))
 
 
 def _frames(text: str) -> bytes:
