@@ -1,21 +1,26 @@
 """What one row of the ledger says: a billed response, what it cost, and which of two witnesses of it is right.
 
-Pure. One response is one row, however often and wherever a log repeats it: `Response.key` is equal for every
-repetition, and `merge` is commutative but for the owner (session, project): there the first importer wins.
+Pure. One response is one row, however often and wherever it is told: `Response.key` is equal for every repetition, and
+`merge` is commutative but for the owner (session, project, profile): there the first importer wins.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+ServiceTier = Literal["standard", "fast", "priority", "flex", "batch"]
+"""How a request was served; each has prices of its own."""
 
 
 class Response(NamedTuple):
-    """One billed response as a log tells it. Tokens are in five classes that do not overlap."""
+    """One billed response, as a log or a proxy tells it. Tokens are in five classes that do not overlap."""
 
     source: str
-    """Which format it was read from: `claude`."""
+    """Who told it: a log format (`claude`, `codex`, ...)."""
     agent_id: str
-    message_id: str
-    request_id: str | None
-    """None behind gateways that send no `request-id` header."""
+    key: str
+    """Equal for every repetition of one response, whoever tells it. Made of the provider's own ids where there are any
+    (`anthropic|msg_1|req_1`, `openai|resp_1`), so that a proxy that saw the same response makes the same key."""
+    provider: str
+    """Who billed it: `anthropic`, `openai`, ..."""
     model: str
     session: str
     project: str | None
@@ -24,15 +29,24 @@ class Response(NamedTuple):
     input_tokens: int
     """Without what was read from or written to a cache."""
     output_tokens: int
+    """With reasoning."""
     cache_read_tokens: int
     cache_write_5m_tokens: int
     cache_write_1h_tokens: int
+    reasoning_tokens: int = 0
+    """The part of the output that nobody was shown."""
     web_searches: int = 0
-    fast: bool = False
+    tier: ServiceTier = "standard"
     sidechain: bool = False
     """Part of a side conversation: a sub-agent, or a replay of the parent's messages."""
     complete: bool = True
     """False while the log had only the beginning of a streamed response."""
+    response_id: str | None = None
+    """The provider's id of it."""
+    twin: str | None = None
+    """Equal in a response and in what may be a replay of it under another key; None where nothing is replayed."""
+    parent_session: str | None = None
+    """The session that this one was forked from and whose responses it may replay."""
 
     @property
     def cache_write_tokens(self) -> int:
@@ -44,32 +58,13 @@ class Response(NamedTuple):
         """All input, cached or not: what long-context thresholds are measured by."""
         return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
-    @property
-    def key(self) -> str:
-        """Equal for every repetition of one response.
-
-        Without a request id the three input counts stand in for it: the lines of one streamed response share them,
-        while a relay that gives every response the same message id does not repeat them.
-        """
-        if self.request_id is not None:
-            return f"{self.source}|request|{self.message_id}|{self.request_id}"
-        counts = f"{self.input_tokens}|{self.cache_write_tokens}|{self.cache_read_tokens}"
-        return f"{self.source}|counts|{self.message_id}|{counts}"
-
     def replays(self, other: "Response") -> bool:
-        """Whether this side line repeats a response of the main conversation under a new request id.
+        """Whether this is a line of a side conversation that repeats a response of the main one under another key.
 
-        The input counts must agree as well as the message id: behind a relay with one constant message id, the
-        responses of a sub-agent would otherwise be taken for copies of their parent's.
+        Replays in a forked session are no matter of two responses alone: `store.usage` knows which session came from
+        which.
         """
-        return (
-            self.sidechain
-            and not other.sidechain
-            and self.message_id == other.message_id
-            and self.input_tokens == other.input_tokens
-            and self.cache_write_tokens == other.cache_write_tokens
-            and self.cache_read_tokens == other.cache_read_tokens
-        )
+        return self.twin is not None and self.twin == other.twin and self.sidechain and not other.sidechain
 
 
 class Costs(NamedTuple):
@@ -106,13 +101,14 @@ def merge(kept: Entry, seen: Entry) -> Entry:
     response = right.response._replace(
         session=kept.response.session,
         project=kept.response.project,
+        parent_session=kept.response.parent_session,
         at_ms=min(kept.response.at_ms, seen.response.at_ms),
         sidechain=kept.response.sidechain and seen.response.sidechain,
     )
     return Entry(response, right.costs, kept.profile)
 
 
-def _rank(response: Response) -> tuple[int, bool, int, int, int, int, int, bool]:
+def _rank(response: Response) -> tuple[int | bool | str, ...]:
     """Larger is right; past the first two only so that the order of reading never matters."""
     return (
         response.output_tokens,
@@ -121,6 +117,7 @@ def _rank(response: Response) -> tuple[int, bool, int, int, int, int, int, bool]
         response.cache_write_1h_tokens,
         response.cache_write_5m_tokens,
         response.input_tokens,
+        response.reasoning_tokens,
         response.web_searches,
-        response.fast,
+        response.tier,
     )

@@ -95,7 +95,7 @@ class PriceList:
             return None
         label, model = found
         price = _valid_price(model.prices, response.at_ms)
-        tiers = price.fast if response.fast else price.tiers
+        tiers = price.fast if response.tier == "fast" else price.tiers
         if not tiers:
             return None
         return _cost(response, _rates(tiers, response.whole_input_tokens), price.web_search_pico, label)

@@ -1,25 +1,19 @@
-"""Claude Code's transcripts: JSON lines, one or more per billed response.
-
-Pure and incremental: `feed` is told bytes as they come and keeps a line that has not ended. Only lines that can bill
-are parsed at all: a search for a marker costs a tenth of a parse, and most lines of a transcript are tool output.
+"""Claude Code's transcripts: JSON lines, one or more per billed response. Format as of Claude Code 2.1.
 
 What bills is `type == "assistant"` with `message.usage`. What looks like usage and is none: `toolUseResult.usage` on
 user lines (a copy of the sub-agent's last call), `usage.iterations` (the same tokens again), lines of the model
-`<synthetic>` (error messages the program wrote itself), and `progress` lines of older versions. Format as of Claude
-Code 2.1.
+`<synthetic>` (error messages the program wrote itself), and `progress` lines of older versions.
 """
 
 import msgspec
 
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_daemon.store.ledger import Response
+from clown_daemon.usage.formats.lines import LineParser
+from clown_daemon.usage.formats.parser import count
 
 SOURCE = "claude"
-AGENT_ID = "claude"
-MARKER = b'"usage"'
 SYNTHETIC_MODEL = "<synthetic>"
-LARGEST_COUNT = 2**24
-"""No response has more tokens; a larger number is damage, and would spoil every total for ever."""
 
 
 class _CacheCreation(msgspec.Struct, frozen=True):
@@ -68,136 +62,64 @@ _kind_decoder = msgspec.json.Decoder(_Kind)
 _line_decoder = msgspec.json.Decoder(_Line)
 
 
-class ClaudeParser:
-    """Reads one transcript.
+class ClaudeParser(LineParser):
+    """Reads one transcript."""
 
-    Attributes:
-        lines_broken: lines so far that should bill but cannot be read; they are skipped, the rest of the file counts.
-    """
+    markers = (b'"usage"',)
 
-    def __init__(self) -> None:
-        self.lines_broken = 0
-        self._pieces: list[bytes] = []
-        self._pending_bytes = 0
-
-    @property
-    def pending_bytes(self) -> int:
-        """How many of the bytes fed belong to a line that has not ended."""
-        return self._pending_bytes
-
-    def feed(self, data: bytes) -> list[Response]:
-        """Take the next bytes and answer the responses of the lines that they complete, in order."""
-        end = data.rfind(b"\n") + 1
-        if not end:
-            self._keep(data)
-            return []
-        whole = b"".join((*self._pieces, data[:end]))
-        self._pieces.clear()
-        self._pending_bytes = 0
-        self._keep(data[end:])
-        return self._parse_lines(whole)
-
-    def unfinished(self) -> list[Response]:
-        """Answer what the line that has not ended says, if it is whole but for its line end; it stays pending.
-
-        A copied log may lack the last line end. Counting such a line early is safe: its key is the same later.
-        """
-        line = b"".join(self._pieces)
-        if MARKER not in line:
-            return []
-        response = _read(line)
-        return [response] if isinstance(response, Response) else []
-
-    def _keep(self, data: bytes) -> None:
-        if data:
-            self._pieces.append(data)
-            self._pending_bytes += len(data)
-
-    def _parse_lines(self, whole: bytes) -> list[Response]:
-        responses: list[Response] = []
-        at = whole.find(MARKER)
-        while at >= 0:
-            start = whole.rfind(b"\n", 0, at) + 1
-            end = whole.find(b"\n", at)
-            response = _read(whole[start:end])
-            if isinstance(response, Response):
-                responses.append(response)
-            elif response is _BROKEN:
-                self.lines_broken += 1
-            at = whole.find(MARKER, end + 1)
-        return responses
-
-
-_NO_USAGE = "no usage"
-_BROKEN = "broken"
-
-
-def _read(line: bytes) -> Response | str:
-    """Answer the response of a line, or `_NO_USAGE`, or `_BROKEN`."""
-    # A crash can leave a run of NULs where the file system had not written yet; what follows is good.
-    line = line.strip(b" \t\r\0")
-    try:
-        read = _decode(line)
-    except UnicodeDecodeError:
+    def _read_line(self, line: bytes) -> Response | None:
+        if b'"assistant"' not in line:
+            return None  # most lines that mention usage: what tools printed
         try:
-            read = _decode(line.decode("utf-8", "replace").encode())
-        except (msgspec.DecodeError, ValueError, RecursionError):
-            return _BROKEN
-    except (msgspec.DecodeError, ValueError, RecursionError):
-        return _BROKEN
-    return read
-
-
-def _decode(line: bytes) -> Response | str:
-    if _kind_decoder.decode(line).type != "assistant":
-        return _NO_USAGE
-    read = _line_decoder.decode(line)
-    message = read.message
-    if message is None or message.usage is None or message.model == SYNTHETIC_MODEL:
-        return _NO_USAGE
-    if not message.id or not message.model:
-        return _BROKEN
-    return _response(read, message, message.usage, message.id, message.model)
+            read = _line_decoder.decode(line)
+        except msgspec.ValidationError:
+            if _kind_decoder.decode(line).type != "assistant":
+                return None
+            raise
+        message = read.message
+        if read.type != "assistant" or message is None or message.usage is None or message.model == SYNTHETIC_MODEL:
+            return None
+        if not message.id or not message.model:
+            raise ValueError("a response without an id or a model")
+        return _response(read, message, message.usage, message.id, message.model)
 
 
 def _response(line: _Line, message: _Message, usage: _Usage, message_id: str, model: str) -> Response:
     five_minutes, one_hour = _cache_writes(usage)
     tools = usage.server_tool_use
+    fresh, read = count(usage.input_tokens), count(usage.cache_read_input_tokens)
+    # Some relays give every response the same message id; the three input counts tell them apart, while the lines of
+    # one streamed response share them.
+    counts = f"{message_id}|{fresh}|{five_minutes + one_hour}|{read}"
     return Response(
         source=SOURCE,
-        agent_id=AGENT_ID,
-        message_id=message_id,
-        request_id=line.request_id or None,
+        agent_id="claude",
+        key=f"anthropic|{message_id}|{line.request_id}" if line.request_id else f"anthropic|{counts}",
+        provider="anthropic",
         model=model,
         session=line.session_id or "",
         project=line.cwd,
         at_ms=epoch_ms(line.timestamp),
-        input_tokens=_count(usage.input_tokens),
-        output_tokens=_count(usage.output_tokens),
-        cache_read_tokens=_count(usage.cache_read_input_tokens),
+        input_tokens=fresh,
+        output_tokens=count(usage.output_tokens),
+        cache_read_tokens=read,
         cache_write_5m_tokens=five_minutes,
         cache_write_1h_tokens=one_hour,
-        web_searches=_count(tools.web_search_requests) if tools else 0,
-        fast=usage.speed == "fast",
+        web_searches=count(tools.web_search_requests) if tools else 0,
+        tier="fast" if usage.speed == "fast" else "standard",
         sidechain=bool(line.is_sidechain),
         complete=message.stop_reason is not None,
+        response_id=message_id,
+        twin=counts,
     )
 
 
 def _cache_writes(usage: _Usage) -> tuple[int, int]:
     """Split cache writes into those for five minutes and for an hour; what is not told apart counts as the first."""
-    written = _count(usage.cache_creation_input_tokens)
+    written = count(usage.cache_creation_input_tokens)
     split = usage.cache_creation
     if split is None:
         return written, 0
-    one_hour = _count(split.ephemeral_1h_input_tokens)
-    five_minutes = _count(split.ephemeral_5m_input_tokens)
+    one_hour = count(split.ephemeral_1h_input_tokens)
+    five_minutes = count(split.ephemeral_5m_input_tokens)
     return max(five_minutes, written - one_hour), one_hour
-
-
-def _count(value: int | None) -> int:
-    if value is None:
-        return 0
-    if not 0 <= value <= LARGEST_COUNT:
-        raise ValueError(f"{value} is no token count")
-    return value

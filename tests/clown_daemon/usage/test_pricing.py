@@ -67,7 +67,7 @@ def test_prices_hold_from_their_day_on() -> None:
 
 
 def test_fast_mode_has_its_own_rates_and_is_unknown_where_the_table_has_none() -> None:
-    fast = response("claude-opus-4-8", output_tokens=10)._replace(fast=True)
+    fast = response("claude-opus-4-8", output_tokens=10)._replace(tier="fast")
     assert total(PRICES.cost(fast)) == 10 * 50_000_000
     assert PRICES.cost(fast._replace(model="claude-sonnet-4-5")) is None
 

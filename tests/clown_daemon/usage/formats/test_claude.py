@@ -15,8 +15,9 @@ def parse(data: bytes) -> list[Response]:
 
 def test_a_line_becomes_a_response_in_five_classes_of_tokens() -> None:
     [response] = parse(line("msg_7", "req_7", tokens=(11, 201, 15001, 2001), one_hour=1501, searches=2, speed="fast"))
-    assert response.message_id == "msg_7"
-    assert response.request_id == "req_7"
+    assert response.response_id == "msg_7"
+    assert response.key == "anthropic|msg_7|req_7"
+    assert response.provider == "anthropic"
     assert response.model == "claude-sonnet-4-5"
     assert response.session == "session-1"
     assert response.project == "/home/dev/project"
@@ -24,7 +25,7 @@ def test_a_line_becomes_a_response_in_five_classes_of_tokens() -> None:
     assert (response.input_tokens, response.output_tokens, response.cache_read_tokens) == (11, 201, 15001)
     assert (response.cache_write_5m_tokens, response.cache_write_1h_tokens) == (500, 1501)
     assert response.web_searches == 2
-    assert response.fast
+    assert response.tier == "fast"
     assert response.complete
 
 
@@ -61,13 +62,13 @@ def test_lines_the_program_wrote_itself_are_left_out() -> None:
         line(tokens=(-1, 2, 3, 4)),
         line(tokens=(2**60, 2, 3, 4)),
         b'{"type":"assistant","timestamp":"2026-11-23T10:00:00Z","message":{"usage":{"input_tokens":1}}}\n',
-        b'\xff\xfe"usage"\n',
-        b"[" * 5000 + b'"usage"\n',
+        b'\xff\xfe"assistant" "usage"\n',
+        b"[" * 5000 + b'"assistant" "usage"\n',
     ],
 )
 def test_a_broken_line_is_counted_and_the_next_one_read(broken: bytes) -> None:
     parser = ClaudeParser()
-    assert [response.message_id for response in parser.feed(broken + line("msg_good"))] == ["msg_good"]
+    assert [response.response_id for response in parser.feed(broken + line("msg_good"))] == ["msg_good"]
     assert parser.lines_broken == 1
 
 

@@ -1,0 +1,48 @@
+"""What every parser of a log format is: told bytes, it answers billed responses.
+
+Pure and incremental. A parser can be put aside in the middle of a file: `state` is kept beside the offset and given to
+the next one, which goes on as if nothing had happened.
+"""
+
+from typing import Protocol
+
+from clown_daemon.store.ledger import Response
+
+LARGEST_COUNT = 2**24
+"""No response has more tokens; a larger number is damage, and would spoil every total for ever."""
+
+
+class Parser(Protocol):
+    """Reads one file. No bytes whatsoever make it raise."""
+
+    lines_broken: int
+    """How much so far should bill but cannot be read; it is skipped, the rest of the file counts."""
+
+    @property
+    def pending_bytes(self) -> int:
+        """How many of the bytes fed belong to what has not ended: they must be fed again to the next parser."""
+
+    def feed(self, data: bytes) -> list[Response]:
+        """Take the next bytes and answer the responses that they complete, in order."""
+
+    def unfinished(self) -> list[Response]:
+        """Answer what the end of the file says although it has not ended; it stays pending.
+
+        Counting it early is safe: its key is the same later.
+        """
+
+    def state(self) -> bytes:
+        """Answer what the next parser must know to go on before the pending bytes; at most some kilobytes."""
+
+
+def count(value: int | None) -> int:
+    """Answer a token count; one that is not told is 0.
+
+    Raises:
+        ValueError: it is no token count.
+    """
+    if value is None:
+        return 0
+    if not 0 <= value <= LARGEST_COUNT:
+        raise ValueError(f"{value} is no token count")
+    return value
