@@ -29,7 +29,9 @@ from clown_daemon.clock import SystemClock
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.resources import Daemon, Snapshot
 from clown_daemon.store.database import Transaction, open_database
+from clown_daemon.store.ledger import Costs, Entry, Response
 from clown_daemon.store.snapshot import read_snapshot
+from clown_daemon.store.usage import add_entries
 
 PROFILES = 200
 RESPONSES = 20_000
@@ -54,18 +56,27 @@ def fill(transaction: Transaction) -> None:
         "VALUES (?, 'claude', 'anthropic', 'claude-sonnet-4', ?, '/home/dev/x')",
         [(f"profile-{number:03}", transaction.now_ms) for number in range(PROFILES)],
     )
-    transaction.connection.executemany(
-        "INSERT INTO usage_records (key, source, profile, agent_id, model, session, at_ms, input_tokens, output_tokens,"
-        " cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, input_pico, output_pico, cache_write_pico,"
-        " cache_read_pico, total_pico) "
-        "VALUES (?, 'claude', ?, 'claude', ?, ?, ?, 900, 400, 5000, 100, 0, 1, 1, 1, 1, 4)",
+    add_entries(
+        transaction.connection,
         [
-            (
-                f"k{number}",
+            Entry(
+                Response(
+                    source="claude",
+                    agent_id="claude",
+                    key=f"k{number}",
+                    provider="anthropic",
+                    model=f"claude-{number % 3}",
+                    session=f"s{number % 500}",
+                    project=None,
+                    at_ms=transaction.now_ms - number * step_ms,
+                    input_tokens=900,
+                    output_tokens=400,
+                    cache_read_tokens=5000,
+                    cache_write_5m_tokens=100,
+                    cache_write_1h_tokens=0,
+                ),
+                Costs(1, 1, 1, 1, 4, "benchmark"),
                 f"profile-{number % PROFILES:03}",
-                f"claude-{number % 3}",
-                f"s{number % 500}",
-                transaction.now_ms - number * step_ms,
             )
             for number in range(RESPONSES)
         ],

@@ -5,6 +5,7 @@ from importlib import resources
 from pathlib import Path
 
 from clown_daemon.errors import StartError
+from clown_daemon.store import usage_keys
 
 WAL_BYTES = 8 * 1024 * 1024
 """What a write-ahead log that grew past this (behind a long read) is cut back to at its next start over."""
@@ -50,8 +51,8 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the schema up to date.
+def migrate(connection: sqlite3.Connection, *, to: int | None = None) -> None:
+    """Bring the schema up to date, or only up to a version.
 
     Raises:
         StartError: a newer Clown wrote it.
@@ -67,7 +68,8 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"the database was written by a newer Clown (schema {done}, this one knows {len(scripts)})",
             hint="upgrade Clown, or set CLOWN_HOME to another folder",
         )
-    for number, script in enumerate(scripts[done:], start=done + 1):
+    usage_keys.register(connection)
+    for number, script in enumerate(scripts[done:to], start=done + 1):
         connection.executescript(f"BEGIN;\n{script.read_text('utf-8')}\nPRAGMA user_version = {number};\nCOMMIT;")
 
 

@@ -12,6 +12,8 @@ from clown_daemon.protocol.requests import Period
 MINUTE_MS = 60_000
 QUARTER_MS = 15 * MINUTE_MS
 HOUR_MS = 60 * MINUTE_MS
+DAY_MS = 24 * HOUR_MS
+"""A day of UTC; those of other zones may have 23 or 25 hours."""
 MINUTES_SHOWN = 15
 HOURS_SHOWN = 24
 DAYS_SHOWN = 7

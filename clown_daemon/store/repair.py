@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from clown_daemon.errors import StartError
-from clown_daemon.store.connection import connect, is_damage, migrate
+from clown_daemon.store.connection import connect, is_damage
 from clown_daemon.store.salvage import Saved, salvage
 
 CHECK_BYTES = 64 * 1024 * 1024
@@ -89,7 +89,6 @@ def _rebuild(path: Path) -> Saved:
     for part in PARTS:
         Path(f"{rebuilt}{part}").unlink(missing_ok=True)
     with contextlib.closing(connect(rebuilt)) as connection:
-        migrate(connection)
         return salvage(path, connection)
 
 

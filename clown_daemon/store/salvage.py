@@ -1,8 +1,9 @@
 """What can still be read of a damaged database: profiles, runs and the ledger, into a new one.
 
-Each table is read from its beginning up to the first page that cannot be read, then from its end back to it. Agents are
-detected anew. How far the agents' logs were read is left behind on purpose: they are all read again, what is in the
-ledger adds nothing, and what was lost of it comes back as far as the agents still have their logs.
+Each table is read from its beginning up to the first page that cannot be read, then from its end back. The new tables
+have the same schema, which is brought up to date afterwards; sums are made again from rows. Agents are detected anew.
+How far the agents' logs were read is left behind on purpose: they are all read again, what is in the ledger adds
+nothing, and what was lost of it comes back as far as the agents still have their logs.
 """
 
 import contextlib
@@ -13,23 +14,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from clown_daemon.store.periods import QUARTER_MS
+from clown_daemon.store.connection import migrate
+from clown_daemon.store.usage_rollups import rebuild
 
 BATCH_ROWS = 1000
 MOST_BYTES = 64 * 1024**3
 """A header that tells of more is damaged itself."""
 
-_KEYS = {"profiles": "alias", "runs": "number", "usage_records": "key"}
-"""The tables that are saved, with their primary keys."""
-
-_REBUILD_QUARTERS = f"""
-INSERT INTO usage_quarters
-SELECT profile, at_ms / {QUARTER_MS} * {QUARTER_MS}, model, session, count(*), sum(total_pico IS NULL),
-    sum(input_tokens), sum(output_tokens), sum(cache_write_5m_tokens + cache_write_1h_tokens), sum(cache_read_tokens),
-    sum(ifnull(input_pico, 0)), sum(ifnull(output_pico, 0)), sum(ifnull(cache_write_pico, 0)),
-    sum(ifnull(cache_read_pico, 0)), sum(ifnull(total_pico, 0))
-FROM usage_records GROUP BY 1, 2, 3, 4
-"""  # noqa: S608  # our own number
+TABLES = ("profiles", "runs", "usage_series", "usage_sessions", "usage_price_tables", "usage_records")
+"""What is saved; older schemas have not all of them."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,33 +34,57 @@ class Saved(NamedTuple):
     runs: int = 0
     usage_records: int = 0
     whole: bool = False
-    """Whether every row of the three tables could be read."""
+    """Whether every row could be read."""
 
 
 def salvage(damaged: Path, connection: sqlite3.Connection) -> Saved:
-    """Copy what can be read into a new database, in one transaction.
+    """Copy what can be read into a new database, and bring that up to date.
 
     Args:
         damaged: the file, with its write-ahead log beside it; a file that is no database at all saves nothing.
-        connection: to the new database, which has the schema and no rows.
+        connection: to the new database, which is empty.
 
     Raises:
         sqlite3.Error: the new database cannot be written.
+        StartError: a newer Clown wrote the damaged one.
     """
     if not damaged.is_file():
+        migrate(connection)
         return Saved()
     _fill_up(damaged)
     with contextlib.closing(sqlite3.connect(damaged, isolation_level=None)) as source:
+        migrate(connection, to=_schema_of(source))
         connection.execute("BEGIN IMMEDIATE")
-        try:
-            counted = [_copy(source, connection, table, key) for table, key in _KEYS.items()]
-            connection.execute(_REBUILD_QUARTERS)
-            connection.execute("COMMIT")
-        except BaseException:
-            connection.execute("ROLLBACK")
-            raise
-    profiles, runs, usage_records = (count for count, _ in counted)
-    return Saved(profiles, runs, usage_records, whole=all(whole for _, whole in counted))
+        copied = {table: _copy(source, connection, table) for table in TABLES if _columns(connection, table)}
+        connection.execute("COMMIT")
+    migrate(connection)
+    connection.execute("BEGIN IMMEDIATE")
+    orphans = _leave_orphans(connection)
+    rebuild(connection)
+    connection.execute("COMMIT")
+    profiles, runs, usage_records = (copied[table][0] for table in ("profiles", "runs", "usage_records"))
+    return Saved(
+        profiles, runs, usage_records - orphans, whole=all(whole for _, whole in copied.values()) and not orphans
+    )
+
+
+def _schema_of(source: sqlite3.Connection) -> int | None:
+    """The version of its schema; None when even that cannot be read."""
+    try:
+        return int(source.execute("PRAGMA user_version").fetchone()[0]) or None
+    except sqlite3.Error:
+        return None
+
+
+def _leave_orphans(connection: sqlite3.Connection) -> int:
+    """Leave rows behind whose series or session could not be read: nobody knows whose they are. Answer how many.
+
+    They come back from the agents' logs, as everything else that is lost.
+    """
+    return connection.execute(
+        "DELETE FROM usage_records WHERE series NOT IN (SELECT series FROM usage_series)"
+        " OR session NOT IN (SELECT session FROM usage_sessions)"
+    ).rowcount
 
 
 def _fill_up(damaged: Path) -> None:
@@ -81,14 +98,21 @@ def _fill_up(damaged: Path) -> None:
             file.truncate(length)
 
 
-def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str, key: str) -> tuple[int, bool]:
+def _columns(connection: sqlite3.Connection, table: str) -> dict[str, bool]:
+    """The columns of a table, and whether they are its key; empty when there is no such table."""
+    return {row[1]: bool(row[5]) for row in connection.execute(f"PRAGMA table_info({table})")}
+
+
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> tuple[int, bool]:
     """Copy one table; answer how many rows, and whether that was all."""
+    wanted = _columns(target, table)
+    [key] = [name for name, is_key in wanted.items() if is_key]
     try:
-        names = {row[1] for row in source.execute(f"PRAGMA table_info({table})")}
+        names = _columns(source, table)
     except sqlite3.Error as error:
         logger.warning("nothing of %s can be read: %s", table, error)
         return 0, False
-    columns = [row[1] for row in target.execute(f"PRAGMA table_info({table})") if row[1] in names and row[1] != key]
+    columns = [name for name in wanted if name in names and name != key]
     if key not in names:
         return 0, False
     reading = _Reading(source, table, key, columns)

@@ -1,21 +1,32 @@
-"""The ledger in SQL: rows are added and corrected here, in the transaction that also moves the files' offsets.
+"""The ledger in SQL: rows are added and corrected here, in the transaction that also moves the files' positions.
 
-Every write answers what it *added*, so that an event can say exactly that; the sums by quarter of an hour
-(`usage_quarters`) change by the same amount in the same transaction. Reading totals is `usage_totals`, reports are
-`usage_report`; the two readers of the snapshot are offered here too.
+Every write answers what it *added*, so that an event can say exactly that; the sums (`usage_rollups`) change by that in
+the same transaction. A batch is folded in memory and inserted at once, and only what was there already is looked at
+one by one: that is what makes an import fast. Reading totals is `usage_totals`, reports are `usage_report`; the readers
+of the snapshot and the positions of files are offered here too.
 """
 
+import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-import msgspec
-
-from clown_daemon.protocol.resources import Cost, Tokens, UsageImport
+from clown_daemon.protocol.resources import Cost, Tokens
 from clown_daemon.store.ledger import Costs, Entry, Response, merge
-from clown_daemon.store.periods import QUARTER_MS
-from clown_daemon.store.usage_totals import cost_of, read_one_profile_usage, read_profile_usage
+from clown_daemon.store.usage_files import (
+    Position,
+    put_import,
+    put_position,
+    read_import,
+    read_imports,
+    read_positions,
+)
+from clown_daemon.store.usage_keys import key_hash
+from clown_daemon.store.usage_replays import Lineage, link_sessions, settle, twins_since
+from clown_daemon.store.usage_rollups import Growth, Place
+from clown_daemon.store.usage_rows import INSERT, SELECT, UPDATE, Names, Stored, as_stored, stored
+from clown_daemon.store.usage_sums import NOTHING, Sums, add_up
+from clown_daemon.store.usage_totals import read_one_profile_usage, read_profile_usage
 
 __all__ = [
     "Added",
@@ -31,31 +42,8 @@ __all__ = [
     "read_profile_usage",
 ]
 
-_COLUMNS = (
-    "key, source, profile, agent_id, model, session, project, at_ms, message_id, input_tokens, output_tokens, "
-    "cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, web_searches, fast, sidechain, complete, "
-    "input_pico, output_pico, cache_write_pico, cache_read_pico, total_pico, price_table"
-)
-_INSERT = f"INSERT OR REPLACE INTO usage_records ({_COLUMNS}) VALUES ({', '.join('?' * 24)})"  # noqa: S608  # our own names
-
-Sums = list[int]
-"""responses, unpriced, input, output, cache write, cache read tokens; input, output, write, read, total picodollars."""
-
-_UPSERT_QUARTER = """
-INSERT INTO usage_quarters VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (profile, quarter_ms, model, session) DO UPDATE SET
-    responses = responses + excluded.responses,
-    unpriced_responses = unpriced_responses + excluded.unpriced_responses,
-    input_tokens = input_tokens + excluded.input_tokens,
-    output_tokens = output_tokens + excluded.output_tokens,
-    cache_write_tokens = cache_write_tokens + excluded.cache_write_tokens,
-    cache_read_tokens = cache_read_tokens + excluded.cache_read_tokens,
-    input_pico = input_pico + excluded.input_pico,
-    output_pico = output_pico + excluded.output_pico,
-    cache_write_pico = cache_write_pico + excluded.cache_write_pico,
-    cache_read_pico = cache_read_pico + excluded.cache_read_pico,
-    total_pico = total_pico + excluded.total_pico
-"""
+LOOKED_UP_AT_ONCE = 500
+"""Keys in one query; SQLite takes 999 everywhere."""
 
 
 @dataclass
@@ -63,7 +51,7 @@ class Added:
     """What one write added to one profile. A correction adds the difference, which may be negative in a class."""
 
     agent_id: str
-    sums: Sums = field(default_factory=lambda: [0] * 11)
+    sums: Sums = NOTHING
     priced: bool = False
     """Whether any response that was touched has a price."""
     models: set[str] = field(default_factory=set)
@@ -71,233 +59,136 @@ class Added:
 
     @property
     def responses(self) -> int:
-        return self.sums[0]
+        return self.sums.responses
 
     @property
     def tokens(self) -> Tokens:
-        return Tokens(
-            input_tokens=self.sums[2],
-            output_tokens=self.sums[3],
-            cache_creation_input_tokens=self.sums[4],
-            cache_read_input_tokens=self.sums[5],
-        )
+        return self.sums.tokens
 
     @property
     def cost(self) -> Cost:
-        return cost_of(self.sums[6:11], known=self.priced)
-
-
-class Position(NamedTuple):
-    """How far a log file was read, and how to tell that it is still the same file."""
-
-    inode: int
-    offset: int
-    fingerprint: bytes
-    profile: str
-
-
-class _Ledger:
-    """One write: looks rows up, writes them, and collects by how much the sums change."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-        self._quarters: dict[tuple[str, int, str, str], Sums] = {}
-        self.added: dict[str, Added] = {}
-
-    def find(self, key: str) -> Entry | None:
-        row = self._connection.execute("SELECT * FROM usage_records WHERE key = ?", (key,)).fetchone()
-        return None if row is None else _entry(row)
-
-    def witnesses(self, message_id: str) -> Iterator[tuple[str, Entry]]:
-        """Everything known of a message id, with its key."""
-        rows = self._connection.execute("SELECT * FROM usage_records WHERE message_id = ?", (message_id,)).fetchall()
-        return ((row["key"], _entry(row)) for row in rows)
-
-    def put(self, key: str, entry: Entry, before: Entry | None) -> None:
-        self._connection.execute(_INSERT, _values(key, entry))
-        if before is not None:
-            self._count(before, -1)
-        self._count(entry, +1)
-
-    def remove(self, key: str, entry: Entry) -> None:
-        self._connection.execute("DELETE FROM usage_records WHERE key = ?", (key,))
-        self._count(entry, -1)
-
-    def finish(self) -> dict[str, Added]:
-        """Bring the sums up to date; answer what was added, by profile, without profiles where nothing changed."""
-        changed = [(place, sums) for place, sums in self._quarters.items() if any(sums)]
-        self._connection.executemany(_UPSERT_QUARTER, [(*place, *sums) for place, sums in changed])
-        self._connection.executemany(
-            "DELETE FROM usage_quarters"
-            " WHERE profile = ? AND quarter_ms = ? AND model = ? AND session = ? AND responses = 0",
-            [place for place, sums in changed if sums[0] < 0],
-        )
-        return {profile: added for profile, added in sorted(self.added.items()) if any(added.sums)}
-
-    def _count(self, entry: Entry, sign: int) -> None:
-        response = entry.response
-        amounts = _amounts(entry)
-        place = (entry.profile, response.at_ms // QUARTER_MS * QUARTER_MS, response.model, response.session)
-        quarter = self._quarters.setdefault(place, [0] * 11)
-        added = self.added.setdefault(entry.profile, Added(response.agent_id))
-        for number, amount in enumerate(amounts):
-            quarter[number] += sign * amount
-            added.sums[number] += sign * amount
-        added.priced |= entry.costs is not None
-        added.models.add(response.model)
-        if sign > 0:
-            added.sessions.add(response.session)
+        return self.sums.cost_if(known=self.priced)
 
 
 def add_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> dict[str, Added]:
     """Add responses to the ledger, each once; answer what that added, by profile.
 
     A response that is there already is corrected if this witness knows more, and adds nothing otherwise. The price of
-    an entry belongs to its own token counts, so the witness that is right brings its price.
+    an entry belongs to its own token counts, so the witness that is right brings its price. What is added in the end
+    does not depend on the order; whose it is does: the first importer's.
     """
-    ledger = _Ledger(connection)
-    for key, entry in _folded(entries).items():
-        _add(ledger, key, entry)
-    return ledger.finish()
-
-
-def _folded(entries: Iterable[Entry]) -> dict[str, Entry]:
-    """Merge the lines of each response before any row is looked up."""
-    folded: dict[str, Entry] = {}
-    for entry in entries:
-        key = entry.response.key
-        folded[key] = merge(folded[key], entry) if key in folded else entry
-    return folded
-
-
-def _add(ledger: _Ledger, key: str, entry: Entry) -> None:
-    before = ledger.find(key)
-    after = entry if before is None else merge(before, entry)
-    if after == before:
-        return
-    for other_key, other in list(ledger.witnesses(entry.response.message_id)):
-        if other_key == key:
-            continue
-        if after.response.replays(other.response):
-            if before is not None:
-                ledger.remove(key, before)
-            return
-        if other.response.replays(after.response):
-            ledger.remove(other_key, other)
-    ledger.put(key, after, before)
+    growth = Growth(connection)
+    names = Names(connection)
+    folded, parents = _folded(entries)
+    rows = [names.row(entry) for entry in folded.values()]
+    before = connection.total_changes
+    connection.executemany(INSERT, rows)
+    known = len(rows) - (connection.total_changes - before)
+    twins = _correct(connection, growth, names, folded) if known else set()
+    twins |= link_sessions(connection, {names.session(*place): parent for place, parent in parents.items()})
+    _settle(connection, growth, twins | twins_since(connection, growth.last_record))
+    return _told(connection, growth.finish())
 
 
 def price_unpriced(connection: sqlite3.Connection, price: Callable[[Response], Costs | None]) -> dict[str, Added]:
     """Price what had no price when it was read; answer what that added, by profile."""
-    ledger = _Ledger(connection)
-    rows = connection.execute("SELECT * FROM usage_records WHERE total_pico IS NULL").fetchall()
-    for row in rows:
-        entry = _entry(row)
-        costs = price(entry.response)
+    growth = Growth(connection)
+    names = Names(connection)
+    for row in connection.execute(f"{SELECT} WHERE usage_records.total_pico IS NULL").fetchall():
+        found = stored(row)
+        costs = price(found.entry.response)
         if costs is not None:
-            ledger.put(row["key"], entry._replace(costs=costs), entry)
-    return ledger.finish()
+            _put(connection, growth, names, found, found.entry._replace(costs=costs))
+    return _told(connection, growth.finish())
 
 
-def _amounts(entry: Entry) -> Sequence[int]:
-    response, costs = entry.response, entry.costs
-    pico = (0, 0, 0, 0, 0) if costs is None else costs[:5]
-    return (
-        1,
-        costs is None,
-        response.input_tokens,
-        response.output_tokens,
-        response.cache_write_tokens,
-        response.cache_read_tokens,
-        *pico,
+def _folded(entries: Iterable[Entry]) -> tuple[dict[str, Entry], dict[tuple[str, str], str]]:
+    """Merge the lines of each response; also answer which session, of which agent, was forked from which."""
+    folded: dict[str, Entry] = {}
+    parents: dict[tuple[str, str], str] = {}
+    for entry in entries:
+        response = entry.response
+        key = response.key
+        known = folded.get(key)
+        folded[key] = entry if known is None else merge(known, entry)
+        if response.parent_session is not None:
+            parents[response.agent_id, response.session] = response.parent_session
+    return folded, parents
+
+
+def _correct(connection: sqlite3.Connection, growth: Growth, names: Names, folded: Mapping[str, Entry]) -> set[int]:
+    """Merge what was there before the batch with what the batch says of it; answer the twins of what changed."""
+    by_key = {key_hash(key): entry for key, entry in folded.items()}
+    twins = set()
+    for before in _known(connection, list(by_key), growth.last_record):
+        after = merge(before.entry, as_stored(by_key[bytes.fromhex(before.entry.response.key)]))
+        if after == before.entry:
+            continue
+        twins |= {int(twin) for twin in (before.entry.response.twin, after.response.twin) if twin is not None}
+        _put(connection, growth, names, before, after)
+    return twins
+
+
+def _known(connection: sqlite3.Connection, keys: Sequence[bytes], last_record: int) -> Iterator[Stored]:
+    """The rows of these keys that were there before."""
+    for start in range(0, len(keys), LOOKED_UP_AT_ONCE):
+        some = keys[start : start + LOOKED_UP_AT_ONCE]
+        places = ", ".join("?" * len(some))
+        query = f"{SELECT} WHERE key IN ({places}) AND record <= ?"
+        for row in connection.execute(query, (*some, last_record)).fetchall():
+            yield stored(row)
+
+
+def _put(connection: sqlite3.Connection, growth: Growth, names: Names, before: Stored, after: Entry) -> None:
+    row = names.stored_row(after)
+    connection.execute(UPDATE, (*row, before.record))
+    if not before.replay:
+        growth.count(before, added=False)
+        series, session = names.series(after), names.session(after.response.agent_id, after.response.session)
+        growth.count(before._replace(series=series, session=session, entry=after), added=True)
+
+
+def _settle(connection: sqlite3.Connection, growth: Growth, twins: Iterable[int]) -> None:
+    """Decide which rows of these groups are replays, and count accordingly."""
+    hidden, shown = settle(connection, twins, Lineage(connection))
+    for records, replay in ((hidden, 1), (shown, 0)):
+        if not records:
+            continue
+        chosen = json.dumps(records)
+        some = "record IN (SELECT value FROM json_each(?))"
+        old = connection.execute(f"{SELECT} WHERE {some} AND record <= ?", (chosen, growth.last_record))
+        for row in old.fetchall():
+            growth.count(stored(row), added=not replay)
+        connection.execute(f"UPDATE usage_records SET replay = ? WHERE {some}", (replay, chosen))  # noqa: S608  # our own words
+
+
+def _told(connection: sqlite3.Connection, grown: Mapping[Place, Sums]) -> dict[str, Added]:
+    """Say by profile what grew, without profiles where nothing did."""
+    series = _rows(connection, "usage_series", "series", {place.series for place in grown})
+    sessions = _rows(connection, "usage_sessions", "session", {place.session for place in grown})
+    added: dict[str, Added] = {}
+    sums: dict[str, list[Sums]] = {}
+    for place, amounts in grown.items():
+        row = series[place.series]
+        found = added.setdefault(row["profile"], Added(row["agent_id"]))
+        sums.setdefault(row["profile"], []).append(amounts)
+        found.models.add(row["model"])
+        # What only corrects rows says nothing of their price if it is zero.
+        found.priced |= any(amounts[9:]) or (amounts if amounts.responses else _sums_in(row)).priced
+        if amounts.responses > 0:
+            found.sessions.add(sessions[place.session]["name"])
+    for profile, found in added.items():
+        found.sums = add_up(sums[profile])
+    return {profile: found for profile, found in sorted(added.items()) if any(found.sums)}
+
+
+def _sums_in(row: sqlite3.Row) -> Sums:
+    return Sums(*(row[name] for name in Sums._fields))
+
+
+def _rows(connection: sqlite3.Connection, table: str, number: str, numbers: Iterable[int]) -> dict[int, sqlite3.Row]:
+    rows = connection.execute(
+        f"SELECT * FROM {table} WHERE {number} IN (SELECT value FROM json_each(?))",  # noqa: S608  # our own names
+        (json.dumps(list(numbers)),),
     )
-
-
-def _values(key: str, entry: Entry) -> tuple[object, ...]:
-    response = entry.response
-    costs: Sequence[object] = entry.costs or (None,) * 6
-    return (
-        key,
-        response.source,
-        entry.profile,
-        response.agent_id,
-        response.model,
-        response.session,
-        response.project,
-        response.at_ms,
-        response.message_id,
-        response.input_tokens,
-        response.output_tokens,
-        response.cache_read_tokens,
-        response.cache_write_5m_tokens,
-        response.cache_write_1h_tokens,
-        response.web_searches,
-        response.fast,
-        response.sidechain,
-        response.complete,
-        *costs,
-    )
-
-
-def _entry(row: sqlite3.Row) -> Entry:
-    costs = None if row["total_pico"] is None else Costs(*(row[name] for name in Costs._fields))
-    request = f"{row['source']}|request|{row['message_id']}|"
-    response = Response(
-        source=row["source"],
-        agent_id=row["agent_id"],
-        message_id=row["message_id"],
-        request_id=row["key"].removeprefix(request) if row["key"].startswith(request) else None,
-        model=row["model"],
-        session=row["session"],
-        project=row["project"],
-        at_ms=row["at_ms"],
-        input_tokens=row["input_tokens"],
-        output_tokens=row["output_tokens"],
-        cache_read_tokens=row["cache_read_tokens"],
-        cache_write_5m_tokens=row["cache_write_5m_tokens"],
-        cache_write_1h_tokens=row["cache_write_1h_tokens"],
-        web_searches=row["web_searches"],
-        fast=bool(row["fast"]),
-        sidechain=bool(row["sidechain"]),
-        complete=bool(row["complete"]),
-    )
-    return Entry(response, costs, row["profile"])
-
-
-# -- how far files were read ------------------------------------------------------------------------------------------
-
-
-def read_positions(connection: sqlite3.Connection, source: str) -> dict[str, Position]:
-    """How far each file of a source was read, by path."""
-    rows = connection.execute("SELECT * FROM usage_offsets WHERE source = ?", (source,))
-    return {row["path"]: Position(row["inode"], row["offset"], row["fingerprint"], row["profile"]) for row in rows}
-
-
-def put_position(connection: sqlite3.Connection, source: str, path: str, position: Position) -> None:
-    """Remember how far a file was read."""
-    connection.execute(
-        "INSERT OR REPLACE INTO usage_offsets (source, path, inode, offset, fingerprint, profile)"
-        " VALUES (?, ?, ?, ?, ?, ?)",
-        (source, path, *position),
-    )
-
-
-# -- imports ----------------------------------------------------------------------------------------------------------
-
-
-def read_imports(connection: sqlite3.Connection) -> tuple[UsageImport, ...]:
-    """How far reading each source has come, sorted by source."""
-    rows = connection.execute("SELECT body FROM usage_imports ORDER BY source")
-    return tuple(msgspec.json.decode(row["body"], type=UsageImport) for row in rows)
-
-
-def read_import(connection: sqlite3.Connection, source: str) -> UsageImport | None:
-    """How far reading one source has come; None when it never began."""
-    return next((found for found in read_imports(connection) if found.source == source), None)
-
-
-def put_import(connection: sqlite3.Connection, state: UsageImport) -> None:
-    """Remember how far reading a source has come."""
-    connection.execute(
-        "INSERT OR REPLACE INTO usage_imports (source, body) VALUES (?, ?)", (state.source, msgspec.json.encode(state))
-    )
+    return {row[number]: row for row in rows}

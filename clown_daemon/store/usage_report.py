@@ -1,7 +1,7 @@
 """The report of `GET /api/usage`: one period, by profile, optionally of one profile or one model.
 
-Sums come from `usage_quarters` as exact integers; runtime comes from the runs of the same period, each cut at its
-borders, whatever model they used.
+Sums come from the rollups as exact integers; runtime comes from the runs of the same period, each cut at its borders,
+whatever model they used.
 """
 
 import sqlite3
@@ -11,9 +11,8 @@ from clown_daemon.protocol.requests import PERIOD_LABELS, Period
 from clown_daemon.protocol.resources import ProfileUsageReport, UsageAggregates, UsageReport
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.periods import QUARTER_MS, Span
-from clown_daemon.store.usage_totals import SUMS, add_up, known_cost, tokens_of
-
-_DATED = "-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]"
+from clown_daemon.store.usage_spans import Only, read_series, session_count, sessions_by_profile
+from clown_daemon.store.usage_sums import Sums, add_up
 
 
 def read_report(
@@ -29,33 +28,34 @@ def read_report(
         profile: only this one, or None.
         model: only this one (its name with a date counts too), or None.
     """
-    where, values = _condition(span, profile, model)
-    sums: defaultdict[str, list[list[int]]] = defaultdict(list)
+    only = Only(profile=profile, model=model)
+    sums: defaultdict[str, list[Sums]] = defaultdict(list)
     unpriced: set[str] = set()
-    query = f"SELECT profile, model, {SUMS} FROM usage_quarters WHERE {where} GROUP BY profile, model"  # noqa: S608  # our own names
-    for row in connection.execute(query, values):
-        found = tuple(row)
-        sums[found[0]].append(list(found[2:]))
-        if found[3]:
-            unpriced.add(found[1])
-    sessions = _sessions(connection, where, values)
+    for series in read_series(connection, span, only):
+        sums[series.profile].append(series.sums)
+        if series.sums.unpriced_responses:
+            unpriced.add(series.model)
+    sessions = sessions_by_profile(connection, span, only)
     runtimes = _runtimes(connection, span, now_ms, profile)
-    last_used = _last_used(connection, span, profile, model)
-    total = add_up(row for rows in sums.values() for row in rows)
+    total = add_up(found for several in sums.values() for found in several)
     by_profile = {
         name: _profile_report(
-            name, add_up(sums[name]), sessions.get(name, 0), runtimes.get(name, 0), last_used.get(name)
+            name,
+            add_up(sums[name]),
+            sessions.get(name, 0),
+            runtimes.get(name, 0),
+            _last_used(connection, span, only._replace(profile=name)),
         )
         for name in sorted(sums.keys() | runtimes.keys())
     }
     return UsageReport(
         period=PERIOD_LABELS[period],
-        total_tokens=tokens_of(total),
-        total_cost=known_cost(total),
-        total_sessions=_all_sessions(connection, where, values),
+        total_tokens=total.tokens,
+        total_cost=total.cost,
+        total_sessions=session_count(connection, span, only),
         total_runtime_secs=sum(runtimes.values()),
         aggregates=UsageAggregates(by_profile=by_profile),
-        unpriced_responses=total[1],
+        unpriced_responses=total.unpriced_responses,
         unpriced_models=tuple(sorted(unpriced)),
     )
 
@@ -63,7 +63,7 @@ def read_report(
 def has_usage(connection: sqlite3.Connection, profile: str) -> bool:
     """Whether the ledger or the books of profiles know this name."""
     row = connection.execute(
-        "SELECT EXISTS (SELECT 1 FROM usage_records WHERE profile = ?)"
+        "SELECT EXISTS (SELECT 1 FROM usage_series WHERE profile = ? AND responses > 0)"
         " OR EXISTS (SELECT 1 FROM profiles WHERE alias = ?)",
         (profile, profile),
     ).fetchone()
@@ -71,55 +71,38 @@ def has_usage(connection: sqlite3.Connection, profile: str) -> bool:
 
 
 def _profile_report(
-    profile: str, sums: list[int], sessions: int, runtime_secs: int, last_ms: int | None
+    profile: str, sums: Sums, sessions: int, runtime_secs: int, last_ms: int | None
 ) -> ProfileUsageReport:
     return ProfileUsageReport(
         profile=profile,
-        tokens=tokens_of(sums),
-        cost=known_cost(sums),
+        tokens=sums.tokens,
+        cost=sums.cost,
         sessions=sessions,
         runtime_secs=runtime_secs,
         last_used=None if last_ms is None else rfc3339(last_ms),
     )
 
 
-def _condition(
-    span: Span, profile: str | None, model: str | None, time: str = "quarter_ms"
-) -> tuple[str, list[object]]:
-    where, values = [f"{time} >= ?", f"{time} < ?"], [*span]
-    parameters: list[object] = [*values]
-    if profile is not None:
-        where.append("profile = ?")
-        parameters.append(profile)
-    if model is not None:
-        # A model's name holds no wildcard that GLOB knows but "[", as in a window suffix.
-        where.append("(model = ? OR model GLOB ?)")
-        parameters.extend((model, model.replace("[", "[[]") + _DATED))
-    return " AND ".join(where), parameters
-
-
-def _sessions(connection: sqlite3.Connection, where: str, values: list[object]) -> dict[str, int]:
-    query = f"SELECT profile, count(DISTINCT session) AS found FROM usage_quarters WHERE {where} GROUP BY profile"  # noqa: S608  # our own names
-    return {row["profile"]: row["found"] for row in connection.execute(query, values)}
-
-
-def _all_sessions(connection: sqlite3.Connection, where: str, values: list[object]) -> int:
-    # Not the sum over profiles: two profiles that took turns in one session share it.
-    query = f"SELECT count(DISTINCT session) AS found FROM usage_quarters WHERE {where}"  # noqa: S608  # our own names
-    return int(connection.execute(query, values).fetchone()["found"])
-
-
-def _last_used(connection: sqlite3.Connection, span: Span, profile: str | None, model: str | None) -> dict[str, int]:
-    """The last use of each profile: its last quarter of an hour is found in the sums, the instant in the ledger."""
-    where, values = _condition(span, profile, model)
-    query = f"SELECT profile, max(quarter_ms) AS last_ms FROM usage_quarters WHERE {where} GROUP BY profile"  # noqa: S608  # our own names
-    last_used = {}
-    for row in connection.execute(query, values).fetchall():
-        quarter = Span(row["last_ms"], row["last_ms"] + QUARTER_MS)
-        where, values = _condition(quarter, row["profile"], model, "at_ms")
-        query = f"SELECT max(at_ms) AS last_ms FROM usage_records WHERE {where}"  # noqa: S608  # our own names
-        last_used[row["profile"]] = connection.execute(query, values).fetchone()["last_ms"]
-    return last_used
+def _last_used(connection: sqlite3.Connection, span: Span, only: Only) -> int | None:
+    """The last use within a span: that over all time, unless it lies later; then it is looked for in the ledger."""
+    condition, values = only.condition()
+    last = connection.execute(f"SELECT max(last_ms) FROM usage_series WHERE responses > 0{condition}", values)  # noqa: S608  # our own names
+    last_ms: int | None = last.fetchone()[0]
+    if last_ms is None or last_ms < span.start_ms:
+        return None
+    if last_ms < span.end_ms:
+        return last_ms
+    quarter = connection.execute(
+        f"SELECT max(quarter_ms) FROM usage_quarters WHERE quarter_ms >= ? AND quarter_ms < ?{condition}",  # noqa: S608  # our own names
+        (*span, *values),
+    ).fetchone()[0]
+    if quarter is None:
+        return None
+    found = connection.execute(
+        f"SELECT max(at_ms) FROM usage_records WHERE at_ms >= ? AND at_ms < ? AND NOT replay{condition}",  # noqa: S608  # our own names
+        (quarter, quarter + QUARTER_MS, *values),
+    ).fetchone()[0]
+    return int(found)
 
 
 def _runtimes(connection: sqlite3.Connection, span: Span, now_ms: int, profile: str | None) -> dict[str, int]:

@@ -93,7 +93,8 @@ def grow_and_spoil(file: Path) -> None:
     with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
         connection.execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300)"
-            " INSERT INTO usage_offsets SELECT 'padding', i, 0, 0, zeroblob(250000), '' FROM n"
+            " INSERT INTO usage_files (source, path, inode, offset, fingerprint, profile)"
+            " SELECT 'padding', i, 0, 0, zeroblob(250000), '' FROM n"
         )
         row = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'usage_records'").fetchone()
     assert file.stat().st_size > CHECK_BYTES

@@ -29,8 +29,8 @@ def entry(number: int) -> Entry:
     response = Response(
         source="claude",
         agent_id="claude",
-        message_id=f"message-{number}",
-        request_id=f"request-{number}",
+        key=f"anthropic|message-{number}|request-{number}",
+        provider="anthropic",
         model="m" if number % 3 else "n",
         session=f"s{number // 100}",
         project=None,
@@ -190,7 +190,7 @@ async def test_flipped_pages_cost_only_what_was_on_them(file: Path) -> None:
         assert RESPONSES - 100 < saved < RESPONSES
         assert str(saved) in problem
         # What was lost comes back from the agents' logs, each response once: they are read again from the start.
-        assert await database.read(lambda connection: count(connection, "usage_offsets")) == 0
+        assert await database.read(lambda connection: count(connection, "usage_files")) == 0
         entries = [entry(number) for number in range(RESPONSES)]
         added = await database.write(lambda one: usage.add_entries(one.connection, entries))
         assert sum(found.responses for found in added.values()) == RESPONSES - saved

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from clown_daemon.clock import ManualClock
 from clown_daemon.protocol.resources import UNATTRIBUTED, Tokens
 from clown_daemon.protocol.timestamps import epoch_ms
+from clown_daemon.store.connection import migrate
 from clown_daemon.store.database import Database, Transaction, open_database
 from clown_daemon.store.ledger import Entry
 from clown_daemon.store.periods import span_of
@@ -20,7 +21,9 @@ from clown_daemon.store.usage import (
     read_one_profile_usage,
     read_profile_usage,
 )
+from clown_daemon.store.usage_keys import key_hash
 from clown_daemon.store.usage_report import read_report
+from clown_daemon.store.usage_sums import add_up
 from clown_daemon.usage.formats.claude import ClaudeParser
 from clown_daemon.usage.price_files import shipped_table
 from clown_daemon.usage.pricing import PriceList
@@ -29,7 +32,6 @@ from tests.support.transcripts import line, sample
 PRICES = PriceList((shipped_table(),))
 NOON = epoch_ms("2026-11-23T12:00:00Z")
 UTC = ZoneInfo("UTC")
-SCHEMA = "0001_spine.sql"
 
 SAMPLE_TOTALS = {
     # responses, input without cache, output, cache read, cache write, picodollars; by hand from the files.
@@ -55,8 +57,16 @@ def sample_entries(name: str) -> list[Entry]:
 
 def total(added: dict[str, Added]) -> tuple[int, ...]:
     """Responses, input, output, cache read, cache write, picodollars over all profiles."""
-    sums = [sum(column) for column in zip(*(found.sums for found in added.values()), strict=True)] or [0] * 11
-    return (sums[0], sums[2], sums[3], sums[5], sums[4], sums[10])
+    sums = add_up(found.sums for found in added.values())
+    tokens = sums.tokens
+    return (
+        sums.responses,
+        tokens.input_tokens,
+        tokens.output_tokens,
+        tokens.cache_read_input_tokens,
+        tokens.cache_creation_input_tokens,
+        sums.total_pico,
+    )
 
 
 @pytest.fixture
@@ -68,12 +78,14 @@ def ledger(schema: Callable[[], sqlite3.Connection]) -> Iterator[sqlite3.Connect
 
 @pytest.fixture(scope="module")
 def schema() -> Callable[[], sqlite3.Connection]:
-    script = Path(__file__).parents[3] / "clown_daemon" / "store" / "migrations" / SCHEMA
+    # Made once and copied: a schema takes longer to make than most of these tests.
+    made = sqlite3.connect(":memory:", isolation_level=None)
+    migrate(made)
 
     def build() -> sqlite3.Connection:
         connection = sqlite3.connect(":memory:", isolation_level=None)
         connection.row_factory = sqlite3.Row
-        connection.executescript(script.read_text("utf-8"))
+        made.backup(connection)
         return connection
 
     return build
@@ -89,7 +101,7 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
 def stored(connection: sqlite3.Connection) -> tuple[int, ...]:
     row = connection.execute(
         "SELECT count(*), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),"
-        " sum(cache_write_5m_tokens + cache_write_1h_tokens), sum(total_pico) FROM usage_records"
+        " sum(cache_write_5m_tokens + cache_write_1h_tokens), sum(total_pico) FROM usage_records WHERE NOT replay"
     ).fetchone()
     return tuple(value or 0 for value in row)
 
@@ -97,7 +109,7 @@ def stored(connection: sqlite3.Connection) -> tuple[int, ...]:
 def rolled_up(connection: sqlite3.Connection) -> tuple[int, ...]:
     row = connection.execute(
         "SELECT sum(responses), sum(input_tokens), sum(output_tokens), sum(cache_read_tokens),"
-        " sum(cache_write_tokens), sum(total_pico) FROM usage_quarters"
+        " sum(cache_write_5m_tokens + cache_write_1h_tokens), sum(total_pico) FROM usage_quarters"
     ).fetchone()
     return tuple(value or 0 for value in row)
 
@@ -114,8 +126,8 @@ def test_a_fork_adds_only_what_is_new_in_it(ledger: sqlite3.Connection) -> None:
     add_entries(ledger, sample_entries("main_then_resumed"))
     added = add_entries(ledger, sample_entries("fork_of_previous"))
     assert total(added)[:5] == (2, 31, 411, 30_011, 4_011)
-    sessions = ledger.execute("SELECT session, count(*) AS n FROM usage_records GROUP BY session ORDER BY n").fetchall()
-    assert [(row["session"][:8], row["n"]) for row in sessions] == [("6b20406f", 2), ("5b1d4adc", 4)]
+    sessions = ledger.execute("SELECT name, responses FROM usage_sessions ORDER BY responses").fetchall()
+    assert [(row["name"][:8], row["responses"]) for row in sessions] == [("6b20406f", 2), ("5b1d4adc", 4)]
 
 
 def test_a_relay_with_one_message_id_keeps_its_subagents_responses(ledger: sqlite3.Connection) -> None:
@@ -158,8 +170,8 @@ def test_a_replayed_side_line_counts_once_whichever_comes_first(schema: Callable
         connection = schema()
         for data in order:
             add_entries(connection, entries(data))
-        keys = [row["key"] for row in connection.execute("SELECT key FROM usage_records")]
-        assert keys == ["claude|request|msg_1|req_1"]
+        keys = [row["key"] for row in connection.execute("SELECT key FROM usage_records WHERE NOT replay")]
+        assert keys == [key_hash("anthropic|msg_1|req_1")]
         assert rolled_up(connection)[:5] == (1, 10, 50, 100, 7)
         assert not connection.execute("SELECT 1 FROM usage_quarters WHERE responses < 1").fetchall()
         connection.close()
@@ -174,7 +186,10 @@ def test_a_response_of_a_subagent_with_other_counts_is_kept(ledger: sqlite3.Conn
 def test_the_first_importer_owns_a_response(ledger: sqlite3.Connection) -> None:
     add_entries(ledger, entries(line(session="first"), "work"))
     assert add_entries(ledger, entries(line(session="second", tokens=(10, 90, 30, 40)), "play"))["work"].responses == 0
-    [row] = ledger.execute("SELECT profile, session, output_tokens FROM usage_records").fetchall()
+    [row] = ledger.execute(
+        "SELECT profile, name, usage_records.output_tokens FROM usage_records"
+        " JOIN usage_series USING (series) JOIN usage_sessions USING (session)"
+    ).fetchall()
     assert tuple(row) == ("work", "first", 90)
 
 
