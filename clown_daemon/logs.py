@@ -11,6 +11,26 @@ from clown_daemon.redaction import hide_secrets
 _OLD_FILES = 3
 
 
+_NO_DESCRIPTORS = "socket.accept() out of system resource"
+_AGAIN_SECONDS = 60
+
+
+class _Sparse(logging.Filter):
+    """Lets asyncio say once a minute that no connection can be accepted; it says so 500 times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said = float("-inf")
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.getMessage().startswith(_NO_DESCRIPTORS):
+            return True
+        if record.created < self._said + _AGAIN_SECONDS:
+            return False
+        self._said = record.created
+        return True
+
+
 class _Redacting(logging.Formatter):
     """Writes records without what looks like a key, also in tracebacks."""
 
@@ -37,6 +57,7 @@ def configure_logging(file: Path, *, level: str, max_bytes: int, to_stderr: bool
         handler.setFormatter(formatter)
         root.addHandler(handler)
     root.setLevel(level.upper())
+    logging.getLogger("asyncio").addFilter(_Sparse())
     # Libraries tell every request and every watched file at INFO; their warnings are enough.
     for library in ("aiohttp", "asyncio", "watchfiles", "keyring"):
         logging.getLogger(library).setLevel(logging.WARNING)

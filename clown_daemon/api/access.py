@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from clown_daemon.access_token import AccessToken
+from clown_daemon.api.connection import Connection
 from clown_daemon.api.peers import Callers, Lookup, LookupUnavailableError, SocketDiagnosis
 from clown_daemon.api.problems import Handler
 from clown_daemon.api.services import SERVICES
@@ -183,6 +184,9 @@ def access_rules(gate: Gate) -> Middleware:
         except DomainError as error:
             services.refusals.count(error.code)
             raise
+        if request.path != OPEN_PATH:
+            assert isinstance(request.protocol, Connection)
+            request.protocol.let_in()
         # A script that asks whether the daemon lives does not need it, and neither does a passive stream.
         if request.path != OPEN_PATH and request.query.get("passive") != "1":
             services.daemon.touch()

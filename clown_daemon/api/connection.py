@@ -16,6 +16,7 @@ from aiohttp.http import HttpProcessingError, HttpVersion10, HttpVersion11, WebS
 
 from clown_daemon.api.frames import StrictFrames
 from clown_daemon.api.problems import Handler, problem_response
+from clown_daemon.api.strangers import Strangers
 from clown_daemon.protocol.problems import ProblemCode
 
 logger = logging.getLogger(__name__)
@@ -40,11 +41,26 @@ async def known_versions(request: web.Request, handler: Handler) -> web.StreamRe
 class Connection(web.RequestHandler):
     """aiohttp's connection with the daemon's manners."""
 
-    def __init__(self, server: web.Server, *, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, server: web.Server, *, loop: asyncio.AbstractEventLoop, strangers: Strangers) -> None:
         super().__init__(server, loop=loop, access_log=cast("logging.Logger", None), logger=logger)
+        self._strangers = strangers
         self._frames: StrictFrames | None = None
         self._lingering: _Lingering | None = None
         self._head_deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin, as a stranger; asyncio calls it."""
+        super().connection_made(transport)
+        self._strangers.add(self)
+
+    def let_in(self) -> None:
+        """Its caller may use the daemon: it is no stranger any more."""
+        self._strangers.remove(self)
+
+    def cut(self) -> None:
+        """End the connection at once."""
+        if self.transport is not None:
+            self.transport.abort()
 
     def expect_frames(self, frames: StrictFrames) -> None:
         """Read what follows the handshake through these."""
@@ -71,6 +87,7 @@ class Connection(web.RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """Forget the connection; asyncio calls it."""
         self._stop_waiting()
+        self._strangers.remove(self)
         if self._lingering is not None:
             self._lingering.forget()
         super().connection_lost(exc)

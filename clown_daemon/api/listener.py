@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from aiohttp import web
 
 from clown_daemon.api.connection import Connection
+from clown_daemon.api.refusals import Refusals
+from clown_daemon.api.services import SERVICES
+from clown_daemon.api.strangers import MOST_STRANGERS, Strangers
 
 BACKLOG = 512
 """Connections that may wait to be accepted; the kernel's own bound may be lower."""
@@ -16,7 +19,11 @@ _FREE_PORT_TRIES = 20
 
 
 async def serve(
-    app: web.Application, port: int, *, inherited: Sequence[socket.socket] = ()
+    app: web.Application,
+    port: int,
+    *,
+    inherited: Sequence[socket.socket] = (),
+    most_strangers: int = MOST_STRANGERS,
 ) -> tuple[web.AppRunner, int]:
     """Listen on 127.0.0.1 and, where the machine has it, on ::1.
 
@@ -24,6 +31,7 @@ async def serve(
         app: from `build_app`.
         port: 0 takes one that is free on both addresses.
         inherited: sockets that listen already, all on one port; `port` counts for nothing then.
+        most_strangers: how many connections there may be on which nobody was let in.
 
     Returns:
         The runner, to be cleaned up by the caller, and the port.
@@ -35,8 +43,10 @@ async def serve(
     # Handlers are not cancelled when a caller goes away: a change that was begun is finished.
     runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=2, handler_cancellation=False)
     await runner.setup()
+    services = app.get(SERVICES)
+    strangers = Strangers(services.refusals if services else Refusals(), most=most_strangers)
     for listening in sockets:
-        await _Site(runner, listening).start()
+        await _Site(runner, listening, strangers).start()
     return runner, sockets[0].getsockname()[1]
 
 
@@ -54,9 +64,10 @@ async def stop_accepting(runner: web.AppRunner) -> None:
 class _Site(web.BaseSite):
     """A listening socket whose connections have the daemon's manners."""
 
-    def __init__(self, runner: web.BaseRunner, listening: socket.socket) -> None:
+    def __init__(self, runner: web.BaseRunner, listening: socket.socket, strangers: Strangers) -> None:
         super().__init__(runner, backlog=BACKLOG)
         self._listening = listening
+        self._strangers = strangers
 
     @property
     def name(self) -> str:
@@ -68,7 +79,9 @@ class _Site(web.BaseSite):
         assert server is not None
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(
-            lambda: Connection(server, loop=loop), sock=self._listening, backlog=self._backlog
+            lambda: Connection(server, loop=loop, strangers=self._strangers),
+            sock=self._listening,
+            backlog=self._backlog,
         )
 
 

@@ -210,7 +210,7 @@ FAMILIES = (
     Family(
         "clown_refusals_total",
         "counter",
-        "Requests and connections that were refused, by the code that the caller was told.",
+        "Requests and connections that were refused, by the code that the caller was told, or would have been.",
         lambda r: {(reason,): count for reason, count in sorted(r.services.refusals.by_reason.items())},
         ("reason",),
     ),

@@ -14,6 +14,7 @@ from clown_daemon.api.app import Services, build_app
 from clown_daemon.api.listener import serve
 from clown_daemon.api.peers import Lookup
 from clown_daemon.api.refusals import Refusals
+from clown_daemon.api.strangers import MOST_STRANGERS
 from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import SystemClock
 from clown_daemon.config import Auth
@@ -237,6 +238,7 @@ async def running_api(
     allowed_origins: tuple[str, ...] = (),
     heartbeat_seconds: float = 15,
     stall_seconds: float = 10,
+    most_strangers: int = MOST_STRANGERS,
 ) -> AsyncIterator[ApiServer]:
     """Serve until the block ends."""
     announced: list[Callable[[Sequence[EncodedEvent]], None]] = []
@@ -269,7 +271,7 @@ async def running_api(
     write_private(token_file, TOKEN.encode())
     gate = Gate(auth=auth, token=AccessToken(token_file), lookup=lookup, allowed_origins=allowed_origins)
     app: web.Application = build_app(services, gate)
-    runner, port = await serve(app, 0)
+    runner, port = await serve(app, 0, most_strangers=most_strangers)
     try:
         yield ApiServer(port, database, broadcaster, daemon, services.refusals, token_file)
     finally:
