@@ -1,16 +1,16 @@
 """The daemon's log: a rotated file, and standard error when a person watches. It never holds a secret or a prompt."""
 
 import logging
+import os
 import sys
 import time
+from io import TextIOWrapper
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from clown_daemon.redaction import hide_secrets
 
 _OLD_FILES = 3
-
-
 _NO_DESCRIPTORS = "socket.accept() out of system resource"
 _AGAIN_SECONDS = 60
 
@@ -31,6 +31,15 @@ class _Sparse(logging.Filter):
         return True
 
 
+class _PrivateFile(RotatingFileHandler):
+    """A file that this user alone can read, and so is each one that follows it."""
+
+    def _open(self) -> TextIOWrapper:
+        file = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        os.fchmod(file, 0o600)  # an older version left it to the umask
+        return os.fdopen(file, "a", encoding=self.encoding, errors=self.errors)
+
+
 class _Redacting(logging.Formatter):
     """Writes records without what looks like a key, also in tracebacks."""
 
@@ -46,10 +55,7 @@ def configure_logging(file: Path, *, level: str, max_bytes: int, to_stderr: bool
     """
     formatter = _Redacting("%(asctime)s.%(msecs)03dZ %(levelname)-7s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
     formatter.converter = time.gmtime
-    handlers: list[logging.Handler] = [
-        RotatingFileHandler(file, maxBytes=max_bytes, backupCount=_OLD_FILES, encoding="utf-8")
-    ]
-    file.chmod(0o600)
+    handlers: list[logging.Handler] = [_PrivateFile(file, maxBytes=max_bytes, backupCount=_OLD_FILES, encoding="utf-8")]
     if to_stderr:
         handlers.append(logging.StreamHandler(sys.stderr))
     root = logging.getLogger()
