@@ -38,7 +38,7 @@ SCENES: Mapping[str, Mapping[Trap, Callable[[Any], None]]] = {
     "qwen": qwen.SCENES,
     "copilot": copilot.SCENES,
 }
-PLAIN_SHARE = 0.8
+PLAIN_SHARE = 0.93
 """How many of them hold nothing strange."""
 
 
