@@ -114,16 +114,22 @@ class RawClient:
             )
             self._history.add(asked)
             self._stream = stream
+            code: int | None = None
             try:
                 while True:
-                    payload = await stream.recv()
+                    try:
+                        payload = await stream.recv()
+                    except ConnectionClosed as end:
+                        # Not whenever the library has seen a goodbye: frames before it may still wait to be read.
+                        code = None if end.rcvd is None else end.rcvd.code
+                        raise
                     assert isinstance(payload, str)
                     self._take(self._history.frame(self.name, self._connection, payload))
                     if not self._calm and await self._misbehave():
                         return
             finally:
                 self._stream = None
-                self._history.add(Disconnected(client=self.name, connection=self._connection, code=_code(stream)))
+                self._history.add(Disconnected(client=self.name, connection=self._connection, code=code))
 
     def _query(self, since: int | None) -> str:
         if self._habits.plain:
@@ -156,9 +162,3 @@ class RawClient:
     async def _say(self, action: str, events: list[str], **more: str) -> None:
         if self._stream is not None:
             await self._stream.send(json.dumps({"action": action, "events": events, **more}))
-
-
-def _code(stream: ClientConnection) -> int | None:
-    """The close code that the daemon gave; None when the stream broke."""
-    received = stream.protocol.close_rcvd
-    return None if received is None else received.code
