@@ -20,11 +20,10 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError
 
 from benchmarks.support import ccusage
 from benchmarks.support.daemon import ChildDaemon
-from benchmarks.support.importing import PROBED, Imported, ask, totals, warm, watch_import
+from benchmarks.support.importing import PROBED, Imported, ask, read_again, totals, warm, watch_import
 from benchmarks.support.watching import cpu_seconds, waited
 from tests.support.corpus.generate import Corpus, Options, write_corpus
 
@@ -116,7 +115,7 @@ def rescan(daemon: ChildDaemon, imported: Imported) -> dict[str, Any]:
     idle = (cpu_seconds(daemon.pid) - before) / IDLE_SECONDS
     began, before = time.perf_counter(), cpu_seconds(daemon.pid)
     for source in imported.sources:
-        look_again(daemon, source)
+        read_again(daemon, source)
     while any(one["state"] == "running" for one in ask(daemon, "/api/snapshot")["imports"]):
         time.sleep(0.05)
         if time.perf_counter() - began > MOST_RESCAN_SECONDS:
@@ -125,16 +124,6 @@ def rescan(daemon: ChildDaemon, imported: Imported) -> dict[str, Any]:
     files = sum(source["files_total"] for source in imported.sources.values())
     used = cpu_seconds(daemon.pid) - before - idle * took
     return {"rescan_files": files, "rescan_cpu_ms": round(used * 1000), "rescan_ms": round(took * 1000)}
-
-
-def look_again(daemon: ChildDaemon, source: str) -> None:
-    """Have a source's logs imported again; a daemon without that call reads Claude Code alone."""
-    try:
-        daemon.call("POST", "/api/usage/import", {"source": source})
-    except HTTPError as error:
-        if error.code not in {404, 405}:
-            raise
-        daemon.call("POST", "/api/usage/import-claude")
 
 
 def opening(daemon: ChildDaemon) -> dict[str, Any]:

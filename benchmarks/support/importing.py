@@ -4,6 +4,7 @@ import json
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.error import HTTPError
 
 from benchmarks.support.daemon import ChildDaemon
 from benchmarks.support.watching import Peaks, Prober, Waited, cpu_seconds, waited
@@ -80,6 +81,19 @@ def _span(daemon: ChildDaemon) -> tuple[int, int]:
     began = min(event["at_ms"] for event in events)
     ended = max(event["at_ms"] for event in events if event["type"] == "UsageImported")
     return began, ended
+
+
+def read_again(daemon: ChildDaemon, source: str) -> bool:
+    """Have the logs of an agent imported now; False where this daemon has no reader for them."""
+    try:
+        daemon.call("POST", "/api/usage/import", {"source": source})
+    except HTTPError as error:
+        if error.code not in {400, 404, 405, 422}:
+            raise
+        if source != "claude":
+            return False
+        daemon.call("POST", "/api/usage/import-claude")
+    return True
 
 
 def ask(daemon: ChildDaemon, path: str) -> Any:
