@@ -63,6 +63,11 @@ class Paths:
         return self.config_dir / "prices.toml"
 
     @property
+    def prices_table_file(self) -> Path:
+        """The price table that the user had fetched, JSON."""
+        return self.state_dir / "prices" / "table.json"
+
+    @property
     def database_file(self) -> Path:
         return self.state_dir / "clown.db"
 

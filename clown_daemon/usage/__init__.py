@@ -3,8 +3,9 @@
 | module | holds |
 |---|---|
 | `formats` | one incremental parser per log format, pure |
-| `pricing` | how a response is priced, pure |
-| `prices`, `price_files` | the shipped price table, and reading it and the user's own |
+| `pricing`, `model_names` | how a response is priced, and by which names its model is looked up, pure |
+| `prices`, `price_files`, `user_prices` | the shipped price table, and reading it and the user's own |
+| `price_refresh`, `quote` | newer prices on request; what a model costs, for people |
 | `scanner` | which log files there are, and whose they are |
 | `tailer` | reads what is new in them, in bounded batches |
 | `watcher` | tells when to look again |

@@ -1,99 +1,93 @@
-"""The files that prices come from: the table that is shipped, and the user's own `prices.toml`, which wins.
+"""The files that prices come from: the user's own, which wins, a table that the user had fetched, and the shipped one.
 
-The user's file, in US dollars per million tokens:
-
-    [models."my-model"]
-    input = 3
-    output = 15
-    cache_read = 0.30       # these three default to the price of input
-    cache_write_5m = 3.75
-    cache_write_1h = 6
+A file that cannot be used becomes one sentence, and the others serve. Blocking, some milliseconds.
 """
 
-import tomllib
-from collections.abc import Mapping
-from decimal import Decimal
+from collections.abc import Iterable
 from importlib import resources
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
-from clown_daemon.protocol.names import nearest_name
-from clown_daemon.usage.pricing import ModelPrices, Price, PriceList, Rates, Table, Tier
+from clown_daemon.paths import Paths
+from clown_daemon.usage.prices.rates import PriceDataError
+from clown_daemon.usage.prices.tables import decode_table
+from clown_daemon.usage.pricing import PriceList, Table
+from clown_daemon.usage.user_prices import PricesError, read_user_table
 
-PICO_PER_USD_PER_MILLION = 10**6
-LARGEST_USD_PER_MILLION = 10_000
-"""Above it is a slip of the unit; it also keeps every sum within 64 bits."""
-FIELDS = Rates._fields
+Fingerprint = tuple[tuple[int, int, int] | None, ...]
 
 
-class PricesError(ValueError):
-    """The user's file cannot be used; the sentence says why."""
+class PriceFiles(NamedTuple):
+    """Where a user's prices are."""
+
+    user: Path
+    """`prices.toml`."""
+    refreshed: Path
+    """The table that `clown-daemon prices refresh` wrote."""
+
+    @classmethod
+    def of(cls, paths: Paths) -> "PriceFiles":
+        return cls(paths.prices_file, paths.prices_table_file)
+
+    def fingerprint(self) -> Fingerprint:
+        """Answer something that differs once a file was changed; taken before they are loaded, it misses nothing."""
+        return tuple(_mark(file) for file in self)
 
 
 def shipped_table() -> Table:
-    """Read the table that is part of the package."""
+    """Read the table that is part of the package; the tests have looked at all of it."""
     content = resources.files("clown_daemon.usage.prices").joinpath("table.json").read_bytes()
     return msgspec.json.decode(content, type=Table)
 
 
-def load_prices(user_file: Path) -> tuple[PriceList, tuple[str, ...]]:
-    """Read both tables; a user file that cannot be used becomes one sentence, and the shipped table serves alone."""
-    shipped = shipped_table()
-    try:
-        return PriceList((read_user_table(user_file.read_text("utf-8")), shipped)), ()
-    except FileNotFoundError:
-        return PriceList((shipped,)), ()
-    except (PricesError, OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
-        return PriceList((shipped,)), (f"your prices in {user_file} are not used: {reason}",)
+def load_prices(files: PriceFiles, registry: Iterable[Table] = ()) -> tuple[PriceList, tuple[str, ...]]:
+    """Read all prices there are.
 
+    Args:
+        files: the user's.
+        registry: tables that go before the refreshed and the shipped one, and after the user's own.
 
-def read_user_table(text: str) -> Table:
-    """Read the content of `prices.toml`.
-
-    Raises:
-        PricesError: it is no TOML, an unknown name, or no price.
+    Returns:
+        The prices, and what does not work, one sentence each.
     """
+    shipped = shipped_table()
+    problems: list[str] = []
+    tables = (own_table(files.user, problems), *registry, newer_table(files.refreshed, shipped, problems), shipped)
+    return PriceList(table for table in tables if table is not None), tuple(problems)
+
+
+def newer_table(file: Path, shipped: Table, problems: list[str]) -> Table | None:
+    """Answer the refreshed table; None where there is none, or where a newer one came with a newer release."""
     try:
-        content = tomllib.loads(text, parse_float=Decimal)
-    except tomllib.TOMLDecodeError as error:
-        raise PricesError(str(error)) from None
-    _check_names("", content, ("models",))
-    models = content.get("models", {})
-    if not isinstance(models, dict):
-        raise PricesError("models is not a table")
-    return Table(
-        source="user", version="prices.toml", date="", models=tuple(_model(name, body) for name, body in models.items())
-    )
+        table = decode_table(file.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (PriceDataError, OSError) as error:
+        problems.append(f"the refreshed prices in {file} are not used: {_reason(error)}")
+        return None
+    return table if table.date >= shipped.date else None
 
 
-def _model(name: str, body: object) -> ModelPrices:
-    if not isinstance(body, dict):
-        raise PricesError(f"models.{name} is not a table")
-    _check_names(f"models.{name}.", body, FIELDS)
-    missing = [field for field in ("input", "output") if field not in body]
-    if missing:
-        raise PricesError(f"models.{name} lacks {' and '.join(missing)}")
-    given = {field: _pico(f"models.{name}.{field}", body.get(field, body["input"])) for field in FIELDS}
-    tiers = (Tier(0, Rates(**given)),)
-    return ModelPrices(id=name, names=(name.lower(),), prices=(Price(valid_from=None, tiers=tiers, fast=tiers),))
+def own_table(file: Path, problems: list[str]) -> Table | None:
+    """Answer the user's own prices; None where there are none, or a mistake in them."""
+    try:
+        return read_user_table(file.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (PricesError, OSError, UnicodeDecodeError) as error:
+        problems.append(f"your prices in {file} are not used: {_reason(error)}")
+        return None
 
 
-def _pico(where: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | Decimal):
-        raise PricesError(f"{where} is no number of US dollars per million tokens")
-    usd = Decimal(value)
-    if usd.is_nan() or not 0 <= usd <= LARGEST_USD_PER_MILLION:
-        raise PricesError(f"{where} is not between 0 and {LARGEST_USD_PER_MILLION}")
-    pico = usd * PICO_PER_USD_PER_MILLION
-    if pico != int(pico):
-        raise PricesError(f"{where} has more than six decimals")
-    return int(pico)
+def _reason(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
-def _check_names(where: str, body: Mapping[str, object], known: tuple[str, ...]) -> None:
-    for name in body:
-        if name not in known:
-            near = nearest_name(name, known)
-            raise PricesError(f"unknown name {where}{name}" + (f", did you mean {near}?" if near else ""))
+def _mark(file: Path) -> tuple[int, int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino

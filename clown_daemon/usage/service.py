@@ -29,7 +29,7 @@ from clown_daemon.store.usage import Position, price_unpriced, read_import, read
 from clown_daemon.store.usage_report import has_usage, read_report
 from clown_daemon.usage.formats.claude import SOURCE
 from clown_daemon.usage.pace import Pace
-from clown_daemon.usage.price_files import load_prices
+from clown_daemon.usage.price_files import PriceFiles, load_prices
 from clown_daemon.usage.pricing import PriceList
 from clown_daemon.usage.recorder import (
     Recorded,
@@ -247,7 +247,7 @@ class UsageService:
     async def _price_list(self) -> PriceList:
         if self._prices is not None:
             return self._prices
-        prices, self._problems["prices"] = await asyncio.to_thread(load_prices, self._paths.prices_file)
+        prices, self._problems["prices"] = await asyncio.to_thread(load_prices, PriceFiles.of(self._paths))
         self._prices = prices
         return prices
 
