@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 
 from clown_daemon import __version__
-from clown_daemon.cli import foreground, lifecycle, service, token
+from clown_daemon.cli import foreground, lifecycle, prices, service, token
 from clown_daemon.cli.command import (
     EXIT_ERROR,
     EXIT_INTERRUPTED,
@@ -66,6 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"clown-daemon {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     lifecycle.add_commands(commands)
+    prices.add_commands(commands)
     token.add_commands(commands)
     service.add_commands(commands)
     return parser

@@ -9,7 +9,7 @@ from clown_daemon import __version__
 from clown_daemon.cli.daemon import main
 from tests.support.real_daemon import clean_environment
 
-COMMANDS = ("start", "stop", "restart", "status", "token")
+COMMANDS = ("start", "stop", "restart", "status", "prices", "token")
 
 
 @pytest.fixture(autouse=True)
