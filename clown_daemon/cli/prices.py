@@ -142,6 +142,7 @@ def _show(options: argparse.Namespace) -> int:
     paths = Paths.from_environment(os.environ)
     day = options.at or _today()
     prices, problems = load_prices(PriceFiles.of(paths))
+    _warn(problems)
     found = prices.find(options.model, options.provider)
     lines = quote(prices, options.model, options.provider, day)
     if not found or not lines:
@@ -152,8 +153,6 @@ def _show(options: argparse.Namespace) -> int:
             hint=f"if you know it, write it into {paths.prices_file} (docs/usage.md)",
         )
     tell(_as_json(options.model, day, found[0], lines), _as_text(day, found[0], lines), as_json=options.json)
-    if not options.json:
-        _warn(problems)
     return EXIT_OK
 
 

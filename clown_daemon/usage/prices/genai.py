@@ -185,7 +185,8 @@ def _price(dated: _Dated, model_id: str) -> Price | None:
     search = prices.get("web_searches_kcount")
     return Price(
         bands=tuple(
-            band(start, completed([_rate(prices.get(name), start) for name in CLASSES])) for start in sorted(starts)
+            band(start, completed(model_id, [_rate(prices.get(name), start) for name in CLASSES]))
+            for start in sorted(starts)
         ),
         valid_from=dated.start,
         hours=dated.hours,

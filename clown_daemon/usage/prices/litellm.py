@@ -68,7 +68,7 @@ def entries(content: Mapping[str, Json], left_out: list[str]) -> Iterator[tuple[
     found: dict[tuple[str, str], list[Mapping[str, tuple[Price, ...]]]] = {}
     for key, entry in _text_models(content):
         try:
-            prices = _prices(entry)
+            prices = _prices(key, entry)
         except PriceDataError as error:
             left_out.append(f"{ORIGIN} {key}: {error}")
             continue
@@ -109,7 +109,7 @@ def _of_another(whose: str, name: str) -> bool:
     return whose in MAKERS and family is not None and FAMILIES.get(family[1], whose) != whose
 
 
-def _prices(entry: Json) -> dict[str, tuple[Price, ...]]:
+def _prices(key: str, entry: Json) -> dict[str, tuple[Price, ...]]:
     if any(entry.get(name) is not None for name in OTHERWISE_BILLED):
         raise PriceDataError("it is not billed by its tokens alone, or not all day")
     if not any(entry.get(name) for name in CLASSES[:2]) and not entry.get("tiered_pricing"):
@@ -118,23 +118,23 @@ def _prices(entry: Json) -> dict[str, tuple[Price, ...]]:
     found: dict[str, tuple[Price, ...]] = {}
     for tier, suffix in SUFFIXES.items():
         if tier == "standard" or entry.get(CLASSES[0] + suffix) is not None:
-            found[tier] = (Price(bands=_bands(entry, suffix), web_search=_web_search(entry)),)
+            found[tier] = (Price(bands=_bands(key, entry, suffix), web_search=_web_search(entry)),)
     return found
 
 
-def _bands(entry: Json, suffix: str) -> tuple[tuple[int, ...], ...]:
+def _bands(key: str, entry: Json, suffix: str) -> tuple[tuple[int, ...], ...]:
     if (ranges := entry.get("tiered_pricing")) and not suffix:
-        return tuple(_band(int(one["range"][0]), one, 0, suffix) for one in ranges)
+        return tuple(_band(key, int(one["range"][0]), one, 0, suffix) for one in ranges)
     above = {int(found[1]) for name in entry if (found := _ABOVE.match(name)) and found[2] == suffix}
-    return tuple(_band(thousands * 1000, entry, thousands, suffix) for thousands in sorted({0, *above}))
+    return tuple(_band(key, thousands * 1000, entry, thousands, suffix) for thousands in sorted({0, *above}))
 
 
-def _band(above: int, entry: Json, thousands: int, suffix: str) -> tuple[int, ...]:
+def _band(key: str, above: int, entry: Json, thousands: int, suffix: str) -> tuple[int, ...]:
     reasoning = entry.get("output_cost_per_reasoning_token")
     if reasoning is not None and reasoning != entry.get("output_cost_per_token"):
         raise PriceDataError("reasoning has a price of its own")
     given = [_cost(entry, name, thousands, suffix) for name in CLASSES]
-    return band(above, completed([None if usd is None else picodollars(usd, 1) for usd in given]))
+    return band(above, completed(key, [None if usd is None else picodollars(usd, 1) for usd in given]))
 
 
 def _cost(entry: Json, name: str, thousands: int, suffix: str) -> object:

@@ -39,8 +39,10 @@ def band(above: int, rates: Iterable[int]) -> tuple[int, ...]:
     return (above, *kept)
 
 
-def completed(given: Sequence[int | None]) -> Rates:
+def completed(model: str, given: Sequence[int | None]) -> Rates:
     """Complete five rates, of which the last three may be missing: cached tokens without a price are like others.
+
+    Claude's cache write for an hour costs twice the input, wherever it is sold; resellers often do not list it.
 
     Raises:
         PriceDataError: input or output has no price.
@@ -48,5 +50,7 @@ def completed(given: Sequence[int | None]) -> Rates:
     base, output, read, write, write_1h = given
     if base is None or output is None:
         raise PriceDataError("a price without input or output")
+    if write_1h is None and write is not None and "claude" in model.lower():
+        write_1h = 2 * base
     write = base if write is None else write
     return Rates(base, output, base if read is None else read, write, write if write_1h is None else write_1h)

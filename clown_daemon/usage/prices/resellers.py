@@ -7,8 +7,8 @@ Where all that they say is the maker's price, the maker's whole list is right fo
 from collections.abc import Iterable, Iterator, Sequence
 
 from clown_daemon.usage.model_names import CLOSED, MAKERS, forms
-from clown_daemon.usage.prices.tables import table_of
-from clown_daemon.usage.pricing import ModelPrices, Price, PriceList, Rates, Source
+from clown_daemon.usage.prices.tables import by_seller
+from clown_daemon.usage.pricing import ModelPrices, Price, PriceList, Rates, Table
 
 Listed = tuple[str, ModelPrices]
 """A seller, and one of its models."""
@@ -20,7 +20,8 @@ def split_by_price(models: Sequence[Listed]) -> tuple[list[Listed], list[Listed]
     Returns:
         The first as they are; the second with the maker's prices.
     """
-    makers = PriceList((table_of("1970-01-01", (Source("", ""),), _of_makers(models)),))
+    of_makers = by_seller((seller, model) for seller, model in models if seller in MAKERS)
+    makers = PriceList((Table(date="", sources=(), models=of_makers),))
     own: list[Listed] = []
     makers_price: list[Listed] = []
     for seller, model in models:
@@ -38,10 +39,6 @@ def shadowed(own: Iterable[Listed], at_makers_price: Iterable[Listed]) -> Iterat
     for seller, model in at_makers_price:
         if any((seller, form.name) in names and form.suits(seller) for name in model.names for form in forms(name)):
             yield seller, model
-
-
-def _of_makers(models: Iterable[Listed]) -> Iterable[Listed]:
-    return ((seller, model) for seller, model in models if seller in MAKERS)
 
 
 def _maker_of(makers: PriceList, seller: str, model: ModelPrices) -> ModelPrices | None:

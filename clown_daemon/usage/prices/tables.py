@@ -129,12 +129,12 @@ def changes(old: Sequence[Table], new: Table) -> Changes:
                 added.append(f"{seller} {model.id}")
             elif found[0].model.prices != model.prices:
                 repriced.append(f"{seller} {model.id}")
+    listed = {(seller, name) for seller, models in new.models.items() for model in models for name in model.names}
     removed = [
         f"{seller} {model.id}"
         for seller, models in old[0].models.items()
-        for known in [{name for one in new.models.get(seller, ()) for name in one.names}]
         for model in models
-        if model.origin is None and model.id not in known
+        if model.origin is None and (seller, model.id) not in listed
     ]
     return Changes(tuple(added), tuple(removed), tuple(repriced))
 
@@ -145,16 +145,21 @@ def table_of(day: str, sources: Sequence[Source], models: Iterable[tuple[str, Mo
     Raises:
         PriceDataError: it is not sound.
     """
-    by_seller: dict[str, list[ModelPrices]] = {}
-    for seller, model in models:
-        by_seller.setdefault(seller, []).append(model)
     table = Table(
         date=day,
         sources=tuple(sources),
         models={
             seller: with_names_that_count(seller, sorted(found, key=lambda model: model.id))
-            for seller, found in sorted(by_seller.items())
+            for seller, found in sorted(by_seller(models).items())
         },
     )
     check_table(table)
     return table
+
+
+def by_seller(models: Iterable[tuple[str, ModelPrices]]) -> dict[str, tuple[ModelPrices, ...]]:
+    """Put the models of each seller together."""
+    found: dict[str, list[ModelPrices]] = {}
+    for seller, model in models:
+        found.setdefault(seller, []).append(model)
+    return {seller: tuple(of_seller) for seller, of_seller in found.items()}

@@ -95,8 +95,11 @@ def test_an_unknown_price_is_said_and_is_exit_1(files: PriceFiles, capsys: pytes
 
 def test_show_says_when_the_users_prices_are_not_read(files: PriceFiles, capsys: pytest.CaptureFixture[str]) -> None:
     files.user.write_text("models = 3", encoding="utf-8")
+    sentence = f"clown-daemon: your prices in {files.user} are not used: models is not a table\n"
     assert main(["prices", "show", "claude-opus-5"]) == 0
-    assert capsys.readouterr().err == f"clown-daemon: your prices in {files.user} are not used: models is not a table\n"
+    assert capsys.readouterr().err == sentence
+    assert main(["prices", "show", "my-model"]) == 1
+    assert capsys.readouterr().err.startswith(f"{sentence}clown-daemon: no price is known for 'my-model'")
 
 
 def test_check_says_what_is_read_and_what_is_not(

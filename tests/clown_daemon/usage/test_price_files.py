@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from clown_daemon.manifests.catalogue import load_catalogue
 from clown_daemon.paths import Paths
 from clown_daemon.usage.price_files import PriceFiles, load_prices, shipped_table
 from clown_daemon.usage.prices.tables import decode_table, encode_table
@@ -42,6 +43,14 @@ def labels(files: PriceFiles, model: str, *registry: Table) -> list[str]:
 
 def test_without_files_the_shipped_table_serves(files: PriceFiles) -> None:
     assert labels(files, "claude-opus-5") == ["genai-prices"]
+
+
+def test_every_model_that_a_bundled_provider_offers_has_a_price(files: PriceFiles) -> None:
+    prices, _ = load_prices(files)
+    catalogue = load_catalogue(Paths.from_environment({"CLOWN_HOME": str(files.user.parent)}))
+    offered = [(model, provider.id) for provider in catalogue.providers.values() for model in provider.models]
+    assert len(offered) > 20
+    assert [one for one in offered if not prices.find(*one)] == []
 
 
 def test_the_users_prices_win_whatever_date_the_model_carries(files: PriceFiles) -> None:

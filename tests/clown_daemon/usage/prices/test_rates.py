@@ -61,8 +61,11 @@ def test_a_band_leaves_out_what_goes_without_saying(
 
 
 def test_missing_rates_are_completed_and_input_and_output_are_needed() -> None:
-    assert completed([3, 15, None, None, None]) == Rates(3, 15, 3, 3, 3)
-    assert completed([3, 15, None, 4, None]) == Rates(3, 15, 3, 4, 4)
-    assert completed([3, 15, 0, 0, 0]) == Rates(3, 15, 0, 0, 0)
+    assert completed("m", [3, 15, None, None, None]) == Rates(3, 15, 3, 3, 3)
+    assert completed("m", [3, 15, None, 4, None]) == Rates(3, 15, 3, 4, 4)
+    assert completed("m", [3, 15, 0, 0, 0]) == Rates(3, 15, 0, 0, 0)
+    assert completed("a/Claude-x", [3, 15, None, 4, None]) == Rates(3, 15, 3, 4, 6)
+    assert completed("claude-x", [3, 15, None, 4, 5]) == Rates(3, 15, 3, 4, 5)
+    assert completed("claude-x", [3, 15, None, None, None]) == Rates(3, 15, 3, 3, 3)
     with pytest.raises(PriceDataError, match="without input or output"):
-        completed([3, None, None, None, None])
+        completed("m", [3, None, None, None, None])
