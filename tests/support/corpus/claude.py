@@ -72,7 +72,7 @@ def with_subagent(stage: Stage) -> None:
     """A sub-agent has a file of its own, with partial usage first; its parent holds a copy of its last usage."""
     parent = Session(stage)
     parent.turn(1)
-    asked = f"toolu_{stage.serial():024}"
+    asked = stage.id("toolu_")
     parent.respond(
         block=tool_use(asked, "Agent", description="sub job", prompt="look", subagent_type="general-purpose")
     )
@@ -137,7 +137,7 @@ def side_question(stage: Stage) -> None:
     )
     side.streams_partly = False
     for given in main.given:
-        again = given.reply._replace(request_id=f"req_{stage.serial():024}")
+        again = given.reply._replace(request_id=stage.id("req_"))
         side.transcript.reply(given.at_ms, again, text(), usage(again.amounts), "end_turn")
     side.respond()
     stage.spring(Trap.SIDE_QUESTION)

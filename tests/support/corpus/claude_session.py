@@ -116,19 +116,18 @@ class Session:
         return usage(amounts, split=self.splits_writes)
 
     def _reply(self, amounts: Amounts, model: str) -> Reply:
-        number = self.stage.serial()
         if not self.splits_writes:
             amounts = amounts._replace(cache_write_5m=amounts.cache_write, cache_write_1h=0)
         if self.constant_id is not None:
             # The input counts are all that tells the responses of a relay apart.
-            amounts = amounts._replace(input=number)
-        message_id = self.constant_id or f"msg_{number:024}"
-        return Reply(message_id, f"req_{number:024}" if self.with_request_ids else None, model, amounts)
+            amounts = amounts._replace(input=self.stage.serial())
+        message_id = self.constant_id or self.stage.id("msg_")
+        return Reply(message_id, self.stage.id("req_") if self.with_request_ids else None, model, amounts)
 
     def _block(self) -> dict[str, object]:
         if self.stage.random.random() < 0.3:
             return text()
-        return tool_use(f"toolu_{self.stage.serial():024}")
+        return tool_use(self.stage.id("toolu_"))
 
     def _write(self, reply: Reply, blocks: list[dict[str, object]], **extra: object) -> None:
         if len(blocks) > 1:

@@ -159,7 +159,7 @@ class Thread:
         """The usage record of a response."""
         told = Counts.of(amounts).told(old=False)
         usage = {"usage": told, "turn_token_usage": told, "thread_token_usage": self.total.told(old=False)}
-        ids = {"thread_id": self.id, "session_id": self.id, "response_id": f"resp_{self.stage.serial():020}"}
+        ids = {"thread_id": self.id, "session_id": self.id, "response_id": self.stage.id("resp_")}
         self.add("token_usage_record", {**ids, **usage})
 
     def run_tool(self) -> None:

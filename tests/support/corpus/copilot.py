@@ -41,7 +41,7 @@ class Run:
         accounting = {
             "sourceSessionId": self.id,
             "sequence": len(self.records) + 1,
-            "usageId": f"chatcmpl-{self.stage.serial()}",
+            "usageId": self.stage.id("chatcmpl-"),
         }
         usage = {"model": self.model, **_counts(amounts), "providerType": PROVIDER, "accounting": accounting}
         self.records.append({"usage": usage})

@@ -22,9 +22,9 @@ MODEL = "gemini-2.5-pro"
 class Chat:
     """One session. Attributes: `records` are its lines so far, `messages` all messages in their last state."""
 
-    def __init__(self, stage: Stage, *, named: bool = True) -> None:
+    def __init__(self, stage: Stage, *, named: bool = True, at_ms: int | None = None) -> None:
         self.stage = stage
-        self.began_ms = self.now_ms = stage.moments.draw()
+        self.began_ms = self.now_ms = stage.moments.draw() if at_ms is None else at_ms
         self.id = stage.uuid()
         self.project = stage.project()
         self.named = named

@@ -61,7 +61,7 @@ class Chat:
         event: dict[str, Any] = {
             "event.name": "qwen-code.api_response",
             "event.timestamp": iso(self.now_ms),
-            "response_id": f"chatcmpl-{self.stage.serial()}",
+            "response_id": self.stage.id("chatcmpl-"),
             "model": self.model,
             "status_code": 200,
             "duration_ms": 38,

@@ -50,6 +50,7 @@ class Stage:
         self.files = 0
         self.bytes_written = 0
         self._serial = 0
+        self._mark = f"{self.random.getrandbits(40):010x}"
         self._folders: set[Path] = set()
 
     def spring(self, trap: Trap) -> None:
@@ -90,6 +91,10 @@ class Stage:
         """A number that no other thing of this corpus has."""
         self._serial += 1
         return self._serial
+
+    def id(self, kind: str) -> str:
+        """An id as providers give them; another seed gives others."""
+        return f"{kind}{self._mark}{self.serial():014}"
 
     def uuid(self) -> str:
         return str(UUID(int=self.random.getrandbits(128), version=4))

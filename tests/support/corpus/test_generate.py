@@ -185,3 +185,12 @@ def test_a_part_of_the_database_is_in_its_log_alone(tmp_path: Path) -> None:
     whole = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     assert whole.execute(count).fetchone() == (corpus.truth.total().responses,)
     whole.close()
+
+
+def test_another_seed_gives_other_ids(tmp_path: Path) -> None:
+    ids = []
+    for seed in (1, 2):
+        write_scene(tmp_path / str(seed), "claude", None, seed)
+        lines = (record for path in (tmp_path / str(seed)).rglob("*.jsonl") for record in records(path, '"requestId"'))
+        ids.append({(line["message"]["id"], line["requestId"]) for line in lines})
+    assert ids[0].isdisjoint(ids[1])
