@@ -8,9 +8,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
-import msgspec
-
 from clown_daemon.store.ledger import Response
+from clown_daemon.usage.formats.parser import read_damaged
 
 LONGEST_LINE_BYTES = 16 * 1024 * 1024
 """A longer line is skipped and counted as broken: it must not fill the memory."""
@@ -117,14 +116,9 @@ class LineParser(ABC):
                     del found[marker]
 
     def _read(self, line: bytes) -> Response | None:
-        # A crash can leave a run of NULs where the file system had not written yet; what follows is good.
-        line = line.strip(b" \t\r\0")
         try:
-            try:
-                return self._read_line(line)
-            except UnicodeDecodeError:
-                return self._read_line(line.decode("utf-8", "replace").encode())
-        except (msgspec.DecodeError, ValueError, RecursionError):
+            return read_damaged(self._read_line, line)
+        except ValueError:
             self.lines_broken += 1
             return None
 

@@ -4,7 +4,8 @@ Pure and incremental. A parser can be put aside in the middle of a file: `state`
 the next one, which goes on as if nothing had happened.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 from clown_daemon.store.ledger import Response
 
@@ -46,3 +47,23 @@ def count(value: int | None) -> int:
     if not 0 <= value <= LARGEST_COUNT:
         raise ValueError(f"{value} is no token count")
     return value
+
+
+_Read = TypeVar("_Read")
+
+
+def read_damaged(read: Callable[[bytes], _Read], text: bytes) -> _Read:
+    """Answer what `read` makes of a text that may have been damaged; bytes that are no UTF-8 become U+FFFD.
+
+    Raises:
+        ValueError: `read` cannot read it.
+    """
+    # A crash can leave a run of NULs where the file system had not written yet; what follows is good.
+    text = text.strip(b" \t\r\n\0")
+    try:
+        try:
+            return read(text)
+        except UnicodeDecodeError:
+            return read(text.decode("utf-8", "replace").encode())
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
