@@ -10,7 +10,7 @@ import msgspec
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_daemon.store.ledger import Response
 from clown_daemon.usage.formats.lines import LineParser
-from clown_daemon.usage.formats.parser import count
+from clown_daemon.usage.formats.parser import count, kind_of
 
 SOURCE = "claude"
 SYNTHETIC_MODEL = "<synthetic>"
@@ -42,12 +42,6 @@ class _Message(msgspec.Struct, frozen=True):
     usage: _Usage | None = None
 
 
-class _Kind(msgspec.Struct, frozen=True):
-    """Only enough of a line to tell whether the rest matters; other kinds have other shapes."""
-
-    type: str | None = None
-
-
 class _Line(msgspec.Struct, frozen=True, rename="camel"):
     type: str
     timestamp: str
@@ -58,7 +52,6 @@ class _Line(msgspec.Struct, frozen=True, rename="camel"):
     cwd: str | None = None
 
 
-_kind_decoder = msgspec.json.Decoder(_Kind)
 _line_decoder = msgspec.json.Decoder(_Line)
 
 
@@ -67,21 +60,21 @@ class ClaudeParser(LineParser):
 
     markers = (b'"usage"',)
 
-    def _read_line(self, line: bytes) -> Response | None:
+    def _read_line(self, line: bytes) -> tuple[Response, ...]:
         if b'"assistant"' not in line:
-            return None  # most lines that mention usage: what tools printed
+            return ()  # most lines that mention usage: what tools printed
         try:
             read = _line_decoder.decode(line)
         except msgspec.ValidationError:
-            if _kind_decoder.decode(line).type != "assistant":
-                return None
+            if kind_of(line) != "assistant":
+                return ()
             raise
         message = read.message
         if read.type != "assistant" or message is None or message.usage is None or message.model == SYNTHETIC_MODEL:
-            return None
+            return ()
         if not message.id or not message.model:
             raise ValueError("a response without an id or a model")
-        return _response(read, message, message.usage, message.id, message.model)
+        return (_response(read, message, message.usage, message.id, message.model),)
 
 
 def _response(line: _Line, message: _Message, usage: _Usage, message_id: str, model: str) -> Response:

@@ -1,11 +1,12 @@
 """Logs of JSON lines: only lines that hold a marker are parsed at all.
 
-A search for a marker costs a tenth of a parse, and most lines of a log are tool output. What is a subclass's own: the
-markers, and what one line says.
+A search for a marker costs a tenth of a parse, and most lines of a log are tool output; where a line says at its
+beginning what it is, not even that is needed. What is a subclass's own: the markers, and what one line says.
 """
 
+import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from clown_daemon.store.ledger import Response
@@ -23,6 +24,9 @@ class LineParser(ABC):
 
     markers: ClassVar[tuple[bytes, ...]]
     """Every line that matters holds one of these."""
+    head: ClassVar[re.Pattern[bytes] | None] = None
+    """What lines begin with, where that tells which of them matter: those where a group took part. A line that begins
+    otherwise is searched for the markers."""
 
     def __init__(self, state: bytes = b"") -> None:
         """Go on where the parser that answered this state stood; at the start of a file unless given."""
@@ -38,30 +42,28 @@ class LineParser(ABC):
         return self._pending_bytes
 
     def feed(self, data: bytes) -> list[Response]:
-        if self._skipping:
-            _, newline, data = data.partition(b"\n")
-            if not newline:
-                return []
-            self._skipping = False
-        end = data.rfind(b"\n") + 1
+        start, end = 0, data.rfind(b"\n") + 1
         if not end:
             self._keep(data)
             return []
-        whole = b"".join((*self._pieces, data[:end])) if self._pieces else data[:end]
-        self._pieces.clear()
-        self._pending_bytes = 0
+        responses: list[Response] = []
+        if self._skipping or self._pieces:
+            start = data.index(b"\n") + 1
+            responses += self._end_pending(data[:start])
+        for line in self._marked(data, start, end):
+            responses += self._read(line)
         self._keep(data[end:])
-        return [response for line in self._marked(whole) if (response := self._read(line)) is not None]
+        return responses
 
     def unfinished(self) -> list[Response]:
         line = b"".join(self._pieces)
         if not any(marker in line for marker in self.markers):
             return []
         broken, context = self.lines_broken, self._context()
-        response = self._read(line)
+        responses = self._read(line)
         self.lines_broken = broken  # the rest may be still to come
         self._restore(context)
-        return [] if response is None else [response]
+        return list(responses)
 
     def state(self) -> bytes:
         context = self._context()
@@ -72,8 +74,8 @@ class LineParser(ABC):
     # -- a format's own
 
     @abstractmethod
-    def _read_line(self, line: bytes) -> Response | None:
-        """Answer what a whole line bills; None when it bills nothing.
+    def _read_line(self, line: bytes) -> Sequence[Response]:
+        """Answer what a whole line bills; a part that cannot be read is counted in `lines_broken` and left out.
 
         Raises:
             ValueError: it should bill but cannot be read (`msgspec.DecodeError` is one).
@@ -89,7 +91,7 @@ class LineParser(ABC):
     # -- lines
 
     def _keep(self, data: bytes) -> None:
-        if not data:
+        if not data or self._skipping:
             return
         self._pieces.append(data)
         self._pending_bytes += len(data)
@@ -99,34 +101,61 @@ class LineParser(ABC):
             self._pieces.clear()
             self._pending_bytes = 0
 
-    def _marked(self, whole: bytes) -> Iterator[bytes]:
-        """Answer every line that holds a marker, once, in order."""
-        if len(self.markers) == 1:
-            yield from _lines_with(whole, self.markers[0])
-            return
-        found = {marker: at for marker in self.markers if (at := whole.find(marker)) >= 0}
-        while found:
-            at = min(found.values())
-            start = whole.rfind(b"\n", 0, at) + 1
-            end = whole.find(b"\n", at)
-            yield whole[start:end]
-            for marker in [marker for marker, place in found.items() if place < end]:
-                found[marker] = whole.find(marker, end)
-                if found[marker] < 0:
-                    del found[marker]
+    def _end_pending(self, rest: bytes) -> list[Response]:
+        """Take the rest of a line that began earlier, and its end."""
+        if self._skipping:
+            self._skipping = False
+            return []
+        whole = b"".join((*self._pieces, rest))
+        self._pieces.clear()
+        self._pending_bytes = 0
+        return [response for line in self._marked(whole, 0, len(whole)) for response in self._read(line)]
 
-    def _read(self, line: bytes) -> Response | None:
+    def _marked(self, text: bytes, start: int, end: int) -> Iterator[bytes]:
+        """Answer every line of a part that may matter, once, in order; the part is of whole lines."""
+        if self.head is not None:
+            return _lines_by_head(text, start, end, self.head, self.markers)
+        if len(self.markers) == 1:
+            return _lines_with(text, start, end, self.markers[0])
+        return _lines_with_any(text, start, end, self.markers)
+
+    def _read(self, line: bytes) -> Sequence[Response]:
+        if len(line) > LONGEST_LINE_BYTES:  # the same as when it comes in pieces
+            self.lines_broken += 1
+            return ()
         try:
             return read_damaged(self._read_line, line)
         except ValueError:
             self.lines_broken += 1
-            return None
+            return ()
 
 
-def _lines_with(whole: bytes, marker: bytes) -> Iterator[bytes]:
-    at = whole.find(marker)
+def _lines_by_head(
+    text: bytes, start: int, end: int, head: re.Pattern[bytes], markers: tuple[bytes, ...]
+) -> Iterator[bytes]:
+    while start < end:
+        stop = text.find(b"\n", start)
+        begins = head.match(text, start)
+        if begins.lastindex if begins else any(text.find(marker, start, stop) >= 0 for marker in markers):
+            yield text[start:stop]
+        start = stop + 1
+
+
+def _lines_with(text: bytes, start: int, end: int, marker: bytes) -> Iterator[bytes]:
+    at = text.find(marker, start, end)
     while at >= 0:
-        start = whole.rfind(b"\n", 0, at) + 1
-        end = whole.find(b"\n", at)
-        yield whole[start:end]
-        at = whole.find(marker, end)
+        stop = text.find(b"\n", at)
+        yield text[text.rfind(b"\n", start, at) + 1 or start : stop]
+        at = text.find(marker, stop, end)
+
+
+def _lines_with_any(text: bytes, start: int, end: int, markers: tuple[bytes, ...]) -> Iterator[bytes]:
+    found = {marker: at for marker in markers if (at := text.find(marker, start, end)) >= 0}
+    while found:
+        at = min(found.values())
+        stop = text.find(b"\n", at)
+        yield text[text.rfind(b"\n", start, at) + 1 or start : stop]
+        for marker in [marker for marker, place in found.items() if place < stop]:
+            found[marker] = text.find(marker, stop, end)
+            if found[marker] < 0:
+                del found[marker]

@@ -7,10 +7,21 @@ the next one, which goes on as if nothing had happened.
 from collections.abc import Callable
 from typing import Protocol, TypeVar
 
+import msgspec
+
 from clown_daemon.store.ledger import Response
 
 LARGEST_COUNT = 2**24
 """No response has more tokens; a larger number is damage, and would spoil every total for ever."""
+
+UNKNOWN_MODEL = "unknown"
+"""Where a log does not say which model answered: counted and listed, never priced."""
+
+LONGEST_NAME = 1024
+"""Longer names are cut: they are kept in states and rows."""
+
+SHORTEST_UNIQUE_ID = 24
+"""Ids that vendors make are longer and random. Local servers count, or draw one of a thousand numbers."""
 
 
 class Parser(Protocol):
@@ -47,6 +58,40 @@ def count(value: int | None) -> int:
     if not 0 <= value <= LARGEST_COUNT:
         raise ValueError(f"{value} is no token count")
     return value
+
+
+def short(name: str | None) -> str:
+    """Answer a name from a log at a bounded length; empty where there is none."""
+    return (name or "")[:LONGEST_NAME]
+
+
+def response_key(api: str, response_id: str | None, otherwise: Callable[[], str]) -> str:
+    """Answer the key of a response that an API gave an id.
+
+    Args:
+        api: whose protocol it speaks: `openai`, `google`, ...
+        response_id: as the API gave it; one that is too short to be unique is not trusted alone.
+        otherwise: answers what tells this response from all others, and is the same in every copy of it.
+    """
+    if response_id and len(response_id) >= SHORTEST_UNIQUE_ID:
+        return f"{api}|{response_id}"
+    return f"{api}|{response_id or ''}|{otherwise()}"
+
+
+class _Kind(msgspec.Struct, frozen=True):
+    type: str | None = None
+
+
+_kind_decoder = msgspec.json.Decoder(_Kind)
+
+
+def kind_of(text: bytes | msgspec.Raw) -> str | None:
+    """Answer the `type` of a JSON object, whatever the rest of it looks like.
+
+    Raises:
+        ValueError: it is no object, or its type is no text.
+    """
+    return _kind_decoder.decode(text).type
 
 
 _Read = TypeVar("_Read")

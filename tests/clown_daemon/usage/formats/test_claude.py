@@ -1,12 +1,8 @@
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from clown_daemon.store.ledger import Response
 from clown_daemon.usage.formats.claude import ClaudeParser
-from tests.support.transcripts import LOGS, line, sample
-
-SAMPLES = tuple(sorted(LOGS.glob("claude_*.jsonl")))
+from tests.support.transcripts import line, sample
 
 
 def parse(data: bytes) -> list[Response]:
@@ -103,26 +99,6 @@ def test_a_last_line_without_its_end_is_offered_once_it_is_whole() -> None:
     assert parser.feed(line().rstrip(b"\n")) == []
     assert len(parser.unfinished()) == 1
     assert parser.pending_bytes == len(line()) - 1
-
-
-@given(data=st.data())
-def test_however_the_bytes_are_split_the_responses_are_the_same(data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from(SAMPLES))
-    content = path.read_bytes()
-    cuts = sorted(data.draw(st.lists(st.integers(0, len(content)), max_size=12)))
-    parser = ClaudeParser()
-    split: list[Response] = []
-    for start, end in zip([0, *cuts], [*cuts, len(content)], strict=True):
-        split += parser.feed(content[start:end])
-    assert split == parse(content)
-
-
-@given(st.lists(st.binary(max_size=200) | st.just(b'"usage"') | st.just(b"\n"), max_size=20))
-def test_no_bytes_whatsoever_raise(pieces: list[bytes]) -> None:
-    parser = ClaudeParser()
-    for piece in pieces:
-        parser.feed(piece)
-    parser.unfinished()
 
 
 def test_a_relay_with_one_message_id_has_a_key_for_each_response() -> None:
