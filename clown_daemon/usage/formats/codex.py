@@ -102,7 +102,7 @@ class _Known(msgspec.Struct, frozen=True, omit_defaults=True):
     turn: str = ""
     turn_model: str = ""
     settings_model: str = ""
-    """What was chosen since the turn began; the turn goes on with its own."""
+    """What was chosen since the turn began; what is told to be of that turn is still of its own."""
     recorded: bool = False
     """Whether there was a `token_usage_record`."""
     total: _Usage | None = None
@@ -224,7 +224,7 @@ class CodexParser(LineParser):
         twin = f"{total.text}|{last.text}"
         # Without a header there is only the time to tell one file's responses from another's.
         key = f"codex|{self._known.session or at_ms}|{twin}"
-        model = self._model(self._known.turn)
+        model = self._model(None)
         return (self._response(at_ms, last, model, key=key, session=self._known.session, twin=twin),)
 
     def _since(self, before: _Usage | None, total: _Usage) -> _Usage | None:
@@ -236,9 +236,8 @@ class CodexParser(LineParser):
 
     def _model(self, turn: str | None) -> str:
         known = self._known
-        if turn is None or turn == known.turn:
-            return known.turn_model or known.settings_model or UNKNOWN_MODEL
-        return known.settings_model or known.turn_model or UNKNOWN_MODEL
+        chosen = known.settings_model or known.turn_model
+        return ((turn and turn == known.turn and known.turn_model) or chosen) or UNKNOWN_MODEL
 
     def _response(
         self,

@@ -189,27 +189,15 @@ def test_ids_that_a_local_server_counts_or_repeats_do_not_merge_responses() -> N
 
 
 def test_the_model_is_that_of_the_turn() -> None:
-    second = usage(36_500, 27_500, 0, 905, 384)
-    responses = parse(
-        meta(), turn("gpt-5"), record("a", total=FIRST), turn("gpt-5.5", "turn-2"), token_count(FIRST, FIRST)
-    )
-    assert [response.model for response in responses] == ["gpt-5"]
-    responses = parse(meta(), turn("gpt-5"), token_count(FIRST, FIRST), turn("gpt-5.5"), token_count(BOTH, second))
-    assert [response.model for response in responses] == ["gpt-5", "gpt-5.5"]
+    rows = (turn("gpt-5"), token_count(FIRST, FIRST), turn("gpt-5.5"), token_count(BOTH, SECOND))
+    assert [response.model for response in parse(meta(), *rows)] == ["gpt-5", "gpt-5.5"]
 
 
-def test_a_model_that_is_chosen_in_a_turn_holds_from_the_next_call_that_is_not_of_it() -> None:
+def test_a_model_that_is_chosen_in_the_middle_of_a_turn_holds_for_what_is_not_of_that_turn() -> None:
     chosen = event("thread_settings_applied", thread_settings={"model": "gpt-6", "model_provider_id": "openai"})
-    responses = parse(
-        meta(),
-        turn("gpt-5"),
-        chosen,
-        record("a", total=FIRST),
-        record("b", total=BOTH, turn_id="compaction"),
-        turn("gpt-7"),
-        record("c"),
-    )
-    assert [response.model for response in responses] == ["gpt-5", "gpt-6", "gpt-7"]
+    rows = (turn("gpt-5"), chosen, record("a", turn_id="turn-1"), record("b", turn_id="compaction"), turn("gpt-7"))
+    assert [response.model for response in parse(meta(), *rows, record("c"))] == ["gpt-5", "gpt-6", "gpt-7"]
+    assert [response.model for response in parse(meta(), turn("gpt-5"), chosen, token_count(FIRST, FIRST))] == ["gpt-6"]
 
 
 def test_before_the_first_turn_the_settings_tell_the_model() -> None:
