@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.support.corpus.claude_lines import OLD_VERSION, Reply, text, tool_use, usage
 from tests.support.corpus.claude_session import Session
 from tests.support.corpus.moments import iso
-from tests.support.corpus.stage import Stage
+from tests.support.corpus.stage import Stage, slug
 from tests.support.corpus.traps import Trap
 
 DAY_MS = 86_400_000
@@ -13,8 +13,7 @@ DAY_MS = 86_400_000
 
 def folder(stage: Stage, session: Session, below: str = ".claude") -> Path:
     """Where the transcripts of a session's project lie."""
-    slug = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in session.transcript.project)
-    return stage.home.path / below / "projects" / slug
+    return stage.home.path / below / "projects" / slug(session.transcript.project)
 
 
 def save(stage: Stage, session: Session, data: bytes | None = None) -> None:

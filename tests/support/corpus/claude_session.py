@@ -8,6 +8,7 @@ from tests.support.corpus.stage import Stage
 from tests.support.corpus.traps import Trap
 
 AGENT = "claude"
+PROVIDER = "anthropic"
 MODELS = ("claude-sonnet-4-5", "claude-sonnet-4-5", "claude-opus-4-5", "claude-haiku-4-5", "claude-sonnet-5")
 
 
@@ -88,6 +89,7 @@ class Session:
         self.given.append(given)
         self.stage.bill(
             AGENT,
+            provider=PROVIDER,
             model=given.reply.model,
             session=self.id,
             at_ms=given.at_ms,

@@ -71,6 +71,7 @@ class Thread:
         self.model = stage.random.choice(MODELS)
         self.total = Counts()
         self.lines: list[bytes] = []
+        self._uncounted: Amounts | None = None
 
     @property
     def name(self) -> str:
@@ -136,23 +137,13 @@ class Thread:
         return amounts
 
     def call(self, amounts: Amounts | None = None) -> Amounts:
-        """The model answers; the response is billed, and no line has counted it yet."""
+        """The model answers; the next line that counts says when."""
         amounts = amounts or self._draw()
         self.wait()
         arguments = {"name": "exec_command", "arguments": '{"cmd":"make test"}', "call_id": f"call_{len(self.lines)}"}
         self.add("response_item", {"type": "function_call", **arguments})
         self.total = self.total.plus(Counts.of(amounts))
-        self.stage.bill(
-            AGENT,
-            provider=PROVIDER,
-            model=self.model,
-            session=self.id,
-            at_ms=self.now_ms,
-            amounts=amounts,
-            project=self.project,
-        )
-        if amounts.reasoning:
-            self.stage.spring(Trap.REASONING_INSIDE)
+        self._uncounted = amounts
         return amounts
 
     def record(self, amounts: Amounts) -> None:
@@ -161,6 +152,7 @@ class Thread:
         usage = {"usage": told, "turn_token_usage": told, "thread_token_usage": self.total.told(old=False)}
         ids = {"thread_id": self.id, "session_id": self.id, "response_id": self.stage.id("resp_")}
         self.add("token_usage_record", {**ids, **usage})
+        self._bill()
 
     def run_tool(self) -> None:
         """What the tool printed."""
@@ -176,6 +168,8 @@ class Thread:
             info = {"total_token_usage": self.total.told(old=self.old), **told, "model_context_window": 258_400}
         primary = {"used_percent": 12.5, "window_minutes": 300, "resets_at": self.now_ms // 1000 + 5_000}
         self.event("token_count", info=info, rate_limits={"primary": primary, "secondary": None, "plan_type": None})
+        if total:
+            self._bill()
 
     def event(self, kind: str, **fields: object) -> None:
         self.add("event_msg", {"type": kind, **fields})
@@ -186,6 +180,23 @@ class Thread:
         day = f"{datetime.fromtimestamp(self.began_ms // 1000, UTC):%Y/%m/%d}"
         place = home / "archived_sessions" if archived else home / "sessions" / Path(day)
         self.stage.write(place / self.name, b"".join(self.lines), self.now_ms)
+
+    def _bill(self) -> None:
+        """Bill the last response, unless a line has counted it before."""
+        amounts, self._uncounted = self._uncounted, None
+        if amounts is None:
+            return
+        self.stage.bill(
+            AGENT,
+            provider=PROVIDER,
+            model=self.model,
+            session=self.id,
+            at_ms=self.now_ms,
+            amounts=amounts,
+            project=self.project,
+        )
+        if amounts.reasoning:
+            self.stage.spring(Trap.REASONING_INSIDE)
 
     def _draw(self) -> Amounts:
         amounts = reasoning(self.stage.random)

@@ -18,9 +18,9 @@ MODELS = ("gpt-5-codex", "gpt-5.3-codex")
 class Run:
     """One session and its events so far; `records` are the usage records among them."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, *, at_ms: int | None = None) -> None:
         self.stage = stage
-        self.now_ms = stage.moments.draw()
+        self.now_ms = stage.moments.draw() if at_ms is None else at_ms
         self.id = stage.uuid()
         self.project = stage.project()
         self.model = stage.random.choice(MODELS)
@@ -109,7 +109,7 @@ def copied(stage: Stage) -> None:
     first.answer()
     first.shut_down()
     first.save()
-    second = Run(stage)
+    second = Run(stage, at_ms=first.now_ms + 3_600_000)
     for record in first.records:
         second.add("session.usage_record", record)
     second.answer()

@@ -16,6 +16,7 @@ from tests.support.corpus.stage import PROJECTS, Stage, line
 from tests.support.corpus.traps import Trap
 
 AGENT = "gemini"
+PROVIDER = "google"
 MODEL = "gemini-2.5-pro"
 
 
@@ -79,7 +80,8 @@ class Chat:
         if amounts.reasoning:
             self.stage.spring(Trap.THOUGHTS_EXTRA)
         project = self.project if self.named else None
-        self.stage.bill(AGENT, model=model, session=self.id, at_ms=at_ms, amounts=amounts, project=project)
+        about = {"provider": PROVIDER, "model": model, "session": self.id}
+        self.stage.bill(AGENT, **about, at_ms=at_ms, amounts=amounts, project=project)
 
     def _tell(self, message: dict[str, Any]) -> None:
         self.messages.append(message)

@@ -7,10 +7,12 @@ from typing import Any
 
 from tests.support.corpus.amounts import Amounts, reasoning
 from tests.support.corpus.moments import iso
-from tests.support.corpus.stage import Stage, line
+from tests.support.corpus.stage import Stage, line, slug
 from tests.support.corpus.traps import Trap
 
 AGENT = "qwen"
+PROVIDER = "openai-compatible"
+"""Its lines do not say whose server it was."""
 MODELS = ("gpt-5-codex", "gpt-5.3-codex")
 
 
@@ -75,13 +77,18 @@ class Chat:
         }
         self.add("system", subtype="ui_telemetry", systemPayload={"uiEvent": event})
         self.stage.bill(
-            AGENT, model=self.model, session=self.id, at_ms=self.now_ms, amounts=amounts, project=self.project
+            AGENT,
+            provider=PROVIDER,
+            model=self.model,
+            session=self.id,
+            at_ms=self.now_ms,
+            amounts=amounts,
+            project=self.project,
         )
         return amounts
 
     def save(self) -> None:
-        slug = "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in self.project)
-        path = self.stage.home.path / ".qwen" / "projects" / slug / "chats" / f"{self.id}.jsonl"
+        path = self.stage.home.path / ".qwen" / "projects" / slug(self.project) / "chats" / f"{self.id}.jsonl"
         self.stage.write(path, b"".join(self.lines), self.now_ms)
 
     def _advance(self, most_ms: int = 30_000) -> None:

@@ -68,11 +68,11 @@ class Stage:
         self,
         agent: str,
         *,
+        provider: str,
         model: str,
         session: str,
         at_ms: int,
         amounts: Amounts,
-        provider: str | None = None,
         project: str | None = None,
     ) -> None:
         """Tell the truth about one response."""
@@ -116,3 +116,8 @@ class Stage:
 def line(value: object) -> bytes:
     """One line of a log, in the compact JSON that JavaScript writes."""
     return msgspec.json.encode(value) + b"\n"
+
+
+def slug(project: str) -> str:
+    """A project's name as a folder's."""
+    return "".join(letter if letter.isalnum() and letter.isascii() else "-" for letter in project)

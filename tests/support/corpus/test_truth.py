@@ -16,7 +16,9 @@ MILLION = 1_000_000
 
 
 def billed(at: str, *, model: str = "m", session: str = "s", profile: str = "p", cost: int | None = 5) -> Billed:
-    return Billed("claude", None, model, session, None, profile, epoch_ms(at), Amounts(1, 2, 3, 4, 5, 1, 1), cost)
+    return Billed(
+        "claude", "anthropic", model, session, None, profile, epoch_ms(at), Amounts(1, 2, 3, 4, 5, 1, 1), cost
+    )
 
 
 def truth_of(*rows: Billed) -> Truth:

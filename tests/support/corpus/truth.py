@@ -23,8 +23,8 @@ class Billed(NamedTuple):
     """One response that somebody has to pay for."""
 
     agent: str
-    provider: str | None
-    """As the log names it; None where it names none."""
+    provider: str
+    """As the log names it, else the one that its agent belongs to."""
     model: str
     session: str
     project: str | None
