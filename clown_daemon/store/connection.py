@@ -10,6 +10,9 @@ from clown_daemon.store import usage_keys
 WAL_BYTES = 8 * 1024 * 1024
 """What a write-ahead log that grew past this (behind a long read) is cut back to at its next start over."""
 
+CACHE_BYTES = 32 * 1024 * 1024
+"""What of the file a connection may keep in memory: the keys of the ledger are all over their index."""
+
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _OUTAGE = frozenset(
     {
@@ -41,6 +44,9 @@ def connect(path: Path) -> sqlite3.Connection:
         # FULL: with NORMAL a power loss could take back an event that a client has seen, and use its number again.
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA foreign_keys = ON")
+        # What is gathered for one write or one report is small, and must not need a disk with space.
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_BYTES // 1024}")
         # A page that does not fit together is an error, and never a guess.
         connection.execute("PRAGMA cell_size_check = ON")
         if path.stat().st_mode & 0o777 != 0o600:  # only then: it counts as a change of the file

@@ -1,7 +1,7 @@
 """What one row of the ledger says: a billed response, what it cost, and which of two witnesses of it is right.
 
 Pure. One response is one row, however often and wherever it is told: `Response.key` is equal for every repetition, and
-`merge` is commutative but for the owner (session, project, profile): there the first importer wins.
+`merge` is commutative but for the owner (agent, session, project, profile): there the first importer wins.
 """
 
 from typing import Literal, NamedTuple
@@ -44,7 +44,8 @@ class Response(NamedTuple):
     response_id: str | None = None
     """The provider's id of it."""
     twin: str | None = None
-    """Equal in a response and in what may be a replay of it under another key; None where nothing is replayed."""
+    """Equal in a response and in what may be a replay of it under another key, of one agent; None where nothing is
+    replayed. Every witness of a key tells the same, or None. `usage_replays` decides which of the copies counts."""
     parent_session: str | None = None
     """The session that this one was forked from and whose responses it may replay."""
 
@@ -57,14 +58,6 @@ class Response(NamedTuple):
     def whole_input_tokens(self) -> int:
         """All input, cached or not: what long-context thresholds are measured by."""
         return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
-
-    def replays(self, other: "Response") -> bool:
-        """Whether this is a line of a side conversation that repeats a response of the main one under another key.
-
-        Replays in a forked session are no matter of two responses alone: `store.usage` knows which session came from
-        which.
-        """
-        return self.twin is not None and self.twin == other.twin and self.sidechain and not other.sidechain
 
 
 class Costs(NamedTuple):
@@ -92,20 +85,27 @@ def merge(kept: Entry, seen: Entry) -> Entry:
     """Join two witnesses of one response: `kept` was there first and owns it.
 
     The larger output is right, since a log also holds the beginnings of a streamed response; the day is that of the
-    first time the response was seen.
+    first time the response was seen. What only one of them knows is kept.
     """
-    ranks = _rank(seen.response), _rank(kept.response)
-    right = (
-        seen if ranks[0] > ranks[1] or (ranks[0] == ranks[1] and seen.response.model < kept.response.model) else kept
-    )
+    right, other = (seen, kept) if _is_right(seen.response, kept.response) else (kept, seen)
     response = right.response._replace(
+        agent_id=kept.response.agent_id,
         session=kept.response.session,
         project=kept.response.project,
         parent_session=kept.response.parent_session,
         at_ms=min(kept.response.at_ms, seen.response.at_ms),
         sidechain=kept.response.sidechain and seen.response.sidechain,
+        response_id=right.response.response_id or other.response.response_id,
+        twin=right.response.twin or other.response.twin,
     )
     return Entry(response, right.costs, kept.profile)
+
+
+def _is_right(one: Response, other: Response) -> bool:
+    ranks = _rank(one), _rank(other)
+    if ranks[0] != ranks[1]:
+        return ranks[0] > ranks[1]
+    return (one.model, one.provider, one.source) < (other.model, other.provider, other.source)
 
 
 def _rank(response: Response) -> tuple[int | bool | str, ...]:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clown_daemon.store.connection import migrate
+from clown_daemon.store.usage_replays import settle_replays
 from clown_daemon.store.usage_rollups import rebuild
 
 BATCH_ROWS = 1000
 MOST_BYTES = 64 * 1024**3
 """A header that tells of more is damaged itself."""
 
-TABLES = ("profiles", "runs", "usage_series", "usage_sessions", "usage_price_tables", "usage_records")
+TABLES = ("profiles", "runs", "usage_series", "usage_sessions", "usage_projects", "usage_price_tables", "usage_records")
 """What is saved; older schemas have not all of them."""
 
 logger = logging.getLogger(__name__)
@@ -60,6 +61,7 @@ def salvage(damaged: Path, connection: sqlite3.Connection) -> Saved:
     migrate(connection)
     connection.execute("BEGIN IMMEDIATE")
     orphans = _leave_orphans(connection)
+    settle_replays(connection)
     rebuild(connection)
     connection.execute("COMMIT")
     profiles, runs, usage_records = (copied[table][0] for table in ("profiles", "runs", "usage_records"))
@@ -77,13 +79,15 @@ def _schema_of(source: sqlite3.Connection) -> int | None:
 
 
 def _leave_orphans(connection: sqlite3.Connection) -> int:
-    """Leave rows behind whose series or session could not be read: nobody knows whose they are. Answer how many.
+    """Leave rows behind whose series, session or project could not be read: nobody knows whose they are.
 
+    Answers how many.
     They come back from the agents' logs, as everything else that is lost.
     """
     return connection.execute(
         "DELETE FROM usage_records WHERE series NOT IN (SELECT series FROM usage_series)"
         " OR session NOT IN (SELECT session FROM usage_sessions)"
+        " OR project NOT IN (SELECT project FROM usage_projects)"
     ).rowcount
 
 

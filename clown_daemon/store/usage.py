@@ -22,10 +22,10 @@ from clown_daemon.store.usage_files import (
     read_positions,
 )
 from clown_daemon.store.usage_keys import key_hash
-from clown_daemon.store.usage_replays import Lineage, link_sessions, settle, twins_since
-from clown_daemon.store.usage_rollups import Growth, Place
+from clown_daemon.store.usage_replays import Lineage, link_sessions, mark, settle, twins_since
+from clown_daemon.store.usage_rollups import Growth
 from clown_daemon.store.usage_rows import INSERT, SELECT, UPDATE, Names, Stored, as_stored, stored
-from clown_daemon.store.usage_sums import NOTHING, Sums, add_up
+from clown_daemon.store.usage_sums import NOTHING, Sums
 from clown_daemon.store.usage_totals import read_one_profile_usage, read_profile_usage
 
 __all__ = [
@@ -80,14 +80,15 @@ def add_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> dic
     growth = Growth(connection)
     names = Names(connection)
     folded, parents = _folded(entries)
-    rows = [names.row(entry) for entry in folded.values()]
+    rows = names.rows(folded.values())
     before = connection.total_changes
     connection.executemany(INSERT, rows)
     known = len(rows) - (connection.total_changes - before)
     twins = _correct(connection, growth, names, folded) if known else set()
     twins |= link_sessions(connection, {names.session(*place): parent for place, parent in parents.items()})
     _settle(connection, growth, twins | twins_since(connection, growth.last_record))
-    return _told(connection, growth.finish())
+    growth.finish()
+    return _told(connection)
 
 
 def price_unpriced(connection: sqlite3.Connection, price: Callable[[Response], Costs | None]) -> dict[str, Added]:
@@ -99,7 +100,8 @@ def price_unpriced(connection: sqlite3.Connection, price: Callable[[Response], C
         costs = price(found.entry.response)
         if costs is not None:
             _put(connection, growth, names, found, found.entry._replace(costs=costs))
-    return _told(connection, growth.finish())
+    growth.finish()
+    return _told(connection)
 
 
 def _folded(entries: Iterable[Entry]) -> tuple[dict[str, Entry], dict[tuple[str, str], str]]:
@@ -109,8 +111,9 @@ def _folded(entries: Iterable[Entry]) -> tuple[dict[str, Entry], dict[tuple[str,
     for entry in entries:
         response = entry.response
         key = response.key
-        known = folded.get(key)
-        folded[key] = entry if known is None else merge(known, entry)
+        known = folded.setdefault(key, entry)
+        if known is not entry:
+            folded[key] = merge(known, entry)
         if response.parent_session is not None:
             parents[response.agent_id, response.session] = response.parent_session
     return folded, parents
@@ -144,51 +147,42 @@ def _put(connection: sqlite3.Connection, growth: Growth, names: Names, before: S
     connection.execute(UPDATE, (*row, before.record))
     if not before.replay:
         growth.count(before, added=False)
-        series, session = names.series(after), names.session(after.response.agent_id, after.response.session)
-        growth.count(before._replace(series=series, session=session, entry=after), added=True)
+        growth.count(names.numbered(before, after), added=True)
 
 
 def _settle(connection: sqlite3.Connection, growth: Growth, twins: Iterable[int]) -> None:
     """Decide which rows of these groups are replays, and count accordingly."""
     hidden, shown = settle(connection, twins, Lineage(connection))
-    for records, replay in ((hidden, 1), (shown, 0)):
-        if not records:
-            continue
-        chosen = json.dumps(records)
-        some = "record IN (SELECT value FROM json_each(?))"
-        old = connection.execute(f"{SELECT} WHERE {some} AND record <= ?", (chosen, growth.last_record))
-        for row in old.fetchall():
-            growth.count(stored(row), added=not replay)
-        connection.execute(f"UPDATE usage_records SET replay = ? WHERE {some}", (replay, chosen))  # noqa: S608  # our own words
+    for records, replay in ((hidden, True), (shown, False)):
+        for row in _rows(connection, records, growth.last_record):
+            growth.count(row, added=not replay)
+        mark(connection, records, replay=replay)
 
 
-def _told(connection: sqlite3.Connection, grown: Mapping[Place, Sums]) -> dict[str, Added]:
+def _rows(connection: sqlite3.Connection, records: Sequence[int], last_record: int) -> list[Stored]:
+    """Those of these rows that were there before."""
+    some = "record IN (SELECT value FROM json_each(?))"
+    rows = connection.execute(f"{SELECT} WHERE {some} AND record <= ?", (json.dumps(records), last_record))
+    return [stored(row) for row in rows]
+
+
+_GROWTH = "usage_growth JOIN usage_series USING (series)"
+_GROWN = ", ".join(f"sum(usage_growth.{name})" for name in Sums._fields)
+
+
+def _told(connection: sqlite3.Connection) -> dict[str, Added]:
     """Say by profile what grew, without profiles where nothing did."""
-    series = _rows(connection, "usage_series", "series", {place.series for place in grown})
-    sessions = _rows(connection, "usage_sessions", "session", {place.session for place in grown})
-    added: dict[str, Added] = {}
-    sums: dict[str, list[Sums]] = {}
-    for place, amounts in grown.items():
-        row = series[place.series]
-        found = added.setdefault(row["profile"], Added(row["agent_id"]))
-        sums.setdefault(row["profile"], []).append(amounts)
-        found.models.add(row["model"])
-        # What only corrects rows says nothing of their price if it is zero.
-        found.priced |= any(amounts[9:]) or (amounts if amounts.responses else _sums_in(row)).priced
-        if amounts.responses > 0:
-            found.sessions.add(sessions[place.session]["name"])
-    for profile, found in added.items():
-        found.sums = add_up(sums[profile])
-    return {profile: found for profile, found in sorted(added.items()) if any(found.sums)}
-
-
-def _sums_in(row: sqlite3.Row) -> Sums:
-    return Sums(*(row[name] for name in Sums._fields))
-
-
-def _rows(connection: sqlite3.Connection, table: str, number: str, numbers: Iterable[int]) -> dict[int, sqlite3.Row]:
     rows = connection.execute(
-        f"SELECT * FROM {table} WHERE {number} IN (SELECT value FROM json_each(?))",  # noqa: S608  # our own names
-        (json.dumps(list(numbers)),),
+        f"SELECT profile, max(agent_id), max(priced), {_GROWN} FROM {_GROWTH} GROUP BY profile ORDER BY profile"  # noqa: S608  # our own names
     )
-    return {row[number]: row for row in rows}
+    added = {row[0]: Added(row[1], Sums(*row[3:]), bool(row[2])) for row in map(tuple, rows) if any(row[3:])}
+    for profile, model in connection.execute(f"SELECT DISTINCT profile, model FROM {_GROWTH}"):  # noqa: S608  # our own names
+        if profile in added:
+            added[profile].models.add(model)
+    for profile, session in connection.execute(
+        f"SELECT DISTINCT profile, name FROM {_GROWTH} JOIN usage_sessions USING (session)"  # noqa: S608  # our own names
+        " WHERE usage_growth.responses > 0"
+    ):
+        if profile in added:
+            added[profile].sessions.add(session)
+    return added

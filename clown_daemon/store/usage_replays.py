@@ -105,3 +105,19 @@ def settle(connection: sqlite3.Connection, twins: Iterable[int], lineage: Lineag
         hidden += [row[0] for row in rows if row[0] in replays and not row[3]]
         shown += [row[0] for row in rows if row[0] not in replays and row[3]]
     return hidden, shown
+
+
+def mark(connection: sqlite3.Connection, records: Collection[int], *, replay: bool) -> None:
+    """Write that rows are replays, or that they count."""
+    connection.execute(
+        "UPDATE usage_records SET replay = ? WHERE record IN (SELECT value FROM json_each(?))",
+        (int(replay), json.dumps(list(records))),
+    )
+
+
+def settle_replays(connection: sqlite3.Connection) -> None:
+    """Decide anew wherever something was a replay: what it repeats may be lost. The sums must be made again then."""
+    twins = [row[0] for row in connection.execute("SELECT DISTINCT twin FROM usage_records WHERE replay")]
+    hidden, shown = settle(connection, twins, Lineage(connection))
+    mark(connection, hidden, replay=True)
+    mark(connection, shown, replay=False)

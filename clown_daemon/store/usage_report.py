@@ -86,21 +86,22 @@ def _profile_report(
 def _last_used(connection: sqlite3.Connection, span: Span, only: Only) -> int | None:
     """The last use within a span: that over all time, unless it lies later; then it is looked for in the ledger."""
     condition, values = only.condition()
-    last = connection.execute(f"SELECT max(last_ms) FROM usage_series WHERE responses > 0{condition}", values)  # noqa: S608  # our own names
+    last = connection.execute(f"SELECT max(last_ms) FROM usage_series WHERE {condition}", values)  # noqa: S608  # our own names
     last_ms: int | None = last.fetchone()[0]
     if last_ms is None or last_ms < span.start_ms:
         return None
     if last_ms < span.end_ms:
         return last_ms
+    condition, values = only.rows(span.start_ms)
     quarter = connection.execute(
-        f"SELECT max(quarter_ms) FROM usage_quarters WHERE quarter_ms >= ? AND quarter_ms < ?{condition}",  # noqa: S608  # our own names
-        (*span, *values),
+        f"SELECT max(quarter_ms) FROM usage_quarters WHERE {condition} AND quarter_ms >= ? AND quarter_ms < ?",  # noqa: S608  # our own names
+        (*values, *span),
     ).fetchone()[0]
     if quarter is None:
         return None
     found = connection.execute(
-        f"SELECT max(at_ms) FROM usage_records WHERE at_ms >= ? AND at_ms < ? AND NOT replay{condition}",  # noqa: S608  # our own names
-        (quarter, quarter + QUARTER_MS, *values),
+        f"SELECT max(at_ms) FROM usage_records WHERE {condition} AND at_ms >= ? AND at_ms < ? AND NOT replay",  # noqa: S608  # our own names
+        (*values, quarter, quarter + QUARTER_MS),
     ).fetchone()[0]
     return int(found)
 

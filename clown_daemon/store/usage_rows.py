@@ -1,10 +1,12 @@
 """Rows of the ledger: what an entry is stored as, and back.
 
-What repeats in rows is a number that points at `usage_series`, `usage_sessions` or `usage_price_tables`; `Names` finds
+What repeats in rows is a number that points at `usage_series`, `usage_sessions`,
+`usage_projects` or `usage_price_tables`; `Names` finds
 and gives out these numbers within one transaction.
 """
 
 import sqlite3
+from collections.abc import Iterable
 from typing import NamedTuple, get_args
 
 from clown_daemon.store.ledger import Costs, Entry, Response, ServiceTier
@@ -15,24 +17,22 @@ TIERS: tuple[ServiceTier, ...] = get_args(ServiceTier)
 _TIER_NUMBERS = {tier: number for number, tier in enumerate(TIERS)}
 
 _COLUMNS = (
-    "key, twin, series, session, at_ms, source, response_id, tier, sidechain, complete, input_tokens, output_tokens, "
-    "cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reasoning_tokens, web_searches, input_pico, "
-    "output_pico, cache_write_pico, cache_read_pico, total_pico, price_table"
+    "key, twin, series, session, project, at_ms, source, response_id, tier, sidechain, complete, input_tokens, "
+    "output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reasoning_tokens, web_searches, "
+    "input_pico, output_pico, cache_write_pico, cache_read_pico, total_pico, price_table"
 )
-INSERT = f"INSERT INTO usage_records ({_COLUMNS}) VALUES ({', '.join('?' * 23)}) ON CONFLICT (key) DO NOTHING"  # noqa: S608  # our own names
-UPDATE = f"UPDATE usage_records SET ({_COLUMNS}) = ({', '.join('?' * 23)}) WHERE record = ?"  # noqa: S608  # our own names
+_PLACES = ", ".join("?" * len(_COLUMNS.split(", ")))
+INSERT = f"INSERT INTO usage_records ({_COLUMNS}) VALUES ({_PLACES}) ON CONFLICT (key) DO NOTHING"  # noqa: S608  # our own names
+UPDATE = f"UPDATE usage_records SET ({_COLUMNS}) = ({_PLACES}) WHERE record = ?"  # noqa: S608  # our own names
 
-SELECT = (
-    "SELECT record, key, twin, series, usage_records.session, at_ms, source, response_id, tier, sidechain, complete,"
-    " replay, usage_records.input_tokens, usage_records.output_tokens, usage_records.cache_write_5m_tokens,"
-    " usage_records.cache_write_1h_tokens, usage_records.cache_read_tokens, usage_records.reasoning_tokens,"
-    " usage_records.web_searches, usage_records.input_pico, usage_records.output_pico, usage_records.cache_write_pico,"
-    " usage_records.cache_read_pico, usage_records.total_pico, label, profile, usage_series.agent_id, provider, model,"
-    " project, name, parent"
-    " FROM usage_records JOIN usage_series USING (series)"
-    " JOIN usage_sessions ON usage_sessions.session = usage_records.session"
-    " LEFT JOIN usage_price_tables USING (price_table)"
-)
+SELECT = """
+SELECT usage_records.*, label, profile, usage_series.agent_id, provider, model, path, name, parent
+FROM usage_records
+JOIN usage_series USING (series)
+JOIN usage_sessions ON usage_sessions.session = usage_records.session
+JOIN usage_projects ON usage_projects.project = usage_records.project
+LEFT JOIN usage_price_tables USING (price_table)
+"""
 """Whole rows, for `stored`; a condition goes after it."""
 
 
@@ -42,105 +42,136 @@ class Stored(NamedTuple):
     record: int
     series: int
     session: int
+    project: int
     replay: bool
     """It repeats another row and counts nothing."""
     entry: Entry
     """Its `key` and `twin` are what they are stored as, since the texts are gone (see `as_stored`)."""
 
 
-class Series(NamedTuple):
-    """Whose usage it is, and of what."""
+Row = tuple[object, ...]
+"""What an entry is stored as: the values of `INSERT`."""
 
-    profile: str
-    agent_id: str
-    provider: str
-    model: str
-    project: str | None
+
+Numbers = dict[tuple[str, ...], int]
 
 
 class Names:
-    """The numbers of series, sessions and price tables; new ones are written at once."""
+    """The numbers of series, sessions, projects and price tables; new ones are written at once."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
-        self._series: dict[Series, int] = {}
-        self._sessions: dict[tuple[str, str], int] = {}
-        self._price_tables: dict[str, int] = {}
+        self._series: Numbers = {}
+        self._sessions: Numbers = {}
+        self._projects: Numbers = {}
+        self._price_tables: Numbers = {}
+
+    def session(self, agent_id: str, name: str) -> int:
+        """The number of a session of an agent."""
+        return self._number(self._sessions, "usage_sessions", "session", "agent_id, name", (agent_id, name))
 
     def series(self, entry: Entry) -> int:
         """The number of an entry's series."""
         response = entry.response
-        found = Series(entry.profile, response.agent_id, response.provider, response.model, response.project)
-        number = self._series.get(found)
-        if number is None:
-            columns = "profile, agent_id, provider, model, project"
-            number = self._number("usage_series", "series", columns, (*found[:4], found.project or ""))
-            self._series[found] = number
-        return number
+        columns = "profile, agent_id, provider, model"
+        found = (entry.profile, response.agent_id, response.provider, response.model)
+        return self._number(self._series, "usage_series", "series", columns, found)
 
-    def session(self, agent_id: str, name: str) -> int:
-        """The number of a session of an agent."""
-        found = (agent_id, name)
-        number = self._sessions.get(found)
-        if number is None:
-            number = self._number("usage_sessions", "session", "agent_id, name", found)
-            self._sessions[found] = number
-        return number
+    def project(self, path: str | None) -> int:
+        """The number of a working directory."""
+        return self._number(self._projects, "usage_projects", "project", "path", (path or "",))
 
-    def price_table(self, label: str) -> int:
-        """The number of a price table."""
-        number = self._price_tables.get(label)
-        if number is None:
-            number = self._number("usage_price_tables", "price_table", "label", (label,))
-            self._price_tables[label] = number
-        return number
+    def rows(self, entries: Iterable[Entry]) -> list[Row]:
+        """What entries are stored as."""
+        # The one loop that runs for every response of an import: it unpacks instead of looking names up, and what goes
+        # to SQLite is of exactly the types that it takes as they are.
+        rows = []
+        all_series, sessions, projects, price_tables = self._series, self._sessions, self._projects, self._price_tables
+        unpriced = (None, None, None, None, None, None)
+        for entry in entries:
+            response, costs, profile = entry
+            (
+                source,
+                agent_id,
+                key,
+                provider,
+                model,
+                session,
+                project,
+                at_ms,
+                fresh,
+                output,
+                read,
+                written_5m,
+                written_1h,
+                reasoning,
+                searches,
+                tier,
+                sidechain,
+                complete,
+                response_id,
+                twin,
+                _,
+            ) = response
+            rows.append(
+                (
+                    bytearray(key_hash(key)),
+                    None if twin is None else twin_hash(agent_id, twin),
+                    all_series.get((profile, agent_id, provider, model)) or self.series(entry),
+                    sessions.get((agent_id, session)) or self.session(agent_id, session),
+                    projects.get((project or "",)) or self.project(project),
+                    at_ms,
+                    source,
+                    response_id,
+                    _TIER_NUMBERS[tier],
+                    1 if sidechain else 0,
+                    1 if complete else 0,
+                    fresh,
+                    output,
+                    written_5m,
+                    written_1h,
+                    read,
+                    reasoning,
+                    searches,
+                    *(
+                        unpriced
+                        if costs is None
+                        else (*costs[:5], price_tables.get(costs[5:]) or self._price_table(costs[5]))
+                    ),
+                )
+            )
+        return rows
 
-    def row(self, entry: Entry) -> tuple[object, ...]:
-        """What an entry is stored as, for `INSERT`."""
+    def stored_row(self, entry: Entry) -> Row:
+        """The same of one entry whose key and twin are as they are stored."""
+        [row] = self.rows([entry])
         response = entry.response
-        return self._row(
-            entry,
-            key_hash(response.key),
-            None if response.twin is None else twin_hash(response.agent_id, response.twin),
+        return (bytes.fromhex(response.key), None if response.twin is None else int(response.twin), *row[2:])
+
+    def numbered(self, before: Stored, after: Entry) -> Stored:
+        """A row once it says what `after` does."""
+        response = after.response
+        return before._replace(
+            series=self.series(after),
+            session=self.session(response.agent_id, response.session),
+            project=self.project(response.project),
+            entry=after,
         )
 
-    def stored_row(self, entry: Entry) -> tuple[object, ...]:
-        """The same of an entry whose key and twin are as they are stored."""
-        twin = entry.response.twin
-        return self._row(entry, bytes.fromhex(entry.response.key), None if twin is None else int(twin))
+    def _price_table(self, label: str) -> int:
+        return self._number(self._price_tables, "usage_price_tables", "price_table", "label", (label,))
 
-    def _row(self, entry: Entry, key: bytes, twin: int | None) -> tuple[object, ...]:
-        response, costs, _ = entry
-        pico: tuple[object, ...] = (None,) * 6 if costs is None else (*costs[:5], self.price_table(costs.price_table))
-        return (
-            key,
-            twin,
-            self.series(entry),
-            self.session(response.agent_id, response.session),
-            response.at_ms,
-            response.source,
-            response.response_id,
-            _TIER_NUMBERS[response.tier],
-            response.sidechain,
-            response.complete,
-            response.input_tokens,
-            response.output_tokens,
-            response.cache_write_5m_tokens,
-            response.cache_write_1h_tokens,
-            response.cache_read_tokens,
-            response.reasoning_tokens,
-            response.web_searches,
-            *pico,
-        )
-
-    def _number(self, table: str, number: str, columns: str, values: tuple[object, ...]) -> int:
-        places = ", ".join("?" * len(values))
-        query = f"SELECT {number} FROM {table} WHERE ({columns}) = ({places})"  # noqa: S608  # our own names
-        row = self._connection.execute(query, values).fetchone()
-        if row is None:
-            insert = f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {number}"  # noqa: S608  # our own names
-            row = self._connection.execute(insert, values).fetchone()
-        return int(row[0])
+    def _number(self, known: Numbers, table: str, number: str, columns: str, values: tuple[str, ...]) -> int:
+        found = known.get(values)
+        if found is None:
+            places = ", ".join("?" * len(values))
+            query = f"SELECT {number} FROM {table} WHERE ({columns}) = ({places})"  # noqa: S608  # our own names
+            row = self._connection.execute(query, values).fetchone()
+            if row is None:
+                insert = f"INSERT INTO {table} ({columns}) VALUES ({places}) RETURNING {number}"  # noqa: S608  # our own names
+                row = self._connection.execute(insert, values).fetchone()
+            found = known[values] = int(row[0])
+        return found
 
 
 def as_stored(entry: Entry) -> Entry:
@@ -169,7 +200,7 @@ def stored(row: sqlite3.Row) -> Stored:
         provider=row["provider"],
         model=row["model"],
         session=row["name"],
-        project=row["project"] or None,
+        project=row["path"] or None,
         at_ms=row["at_ms"],
         input_tokens=row["input_tokens"],
         output_tokens=row["output_tokens"],
@@ -186,5 +217,10 @@ def stored(row: sqlite3.Row) -> Stored:
         parent_session=row["parent"],
     )
     return Stored(
-        row["record"], row["series"], row["session"], bool(row["replay"]), Entry(response, costs, row["profile"])
+        row["record"],
+        row["series"],
+        row["session"],
+        row["project"],
+        bool(row["replay"]),
+        Entry(response, costs, row["profile"]),
     )

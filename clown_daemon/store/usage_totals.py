@@ -7,15 +7,15 @@ hold years.
 
 import sqlite3
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import tzinfo
+from typing import Any
 
 from clown_daemon.protocol.resources import ModelUsage, PeriodUsage, ProfileUsage, UsageBucket
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.periods import HOUR_MS, HOURS_SHOWN, MINUTE_MS, MINUTES_SHOWN, Calendar, Span, calendar
-from clown_daemon.store.usage_rollups import profiles_of
 from clown_daemon.store.usage_spans import Only, Series, read_series, read_sums, sessions_by_profile
-from clown_daemon.store.usage_sums import ADDED_UP, PICO_PER_USD, Sums, add_up
+from clown_daemon.store.usage_sums import PICO_PER_USD, Sums, add_up
 
 __all__ = ["read_one_profile_usage", "read_profile_usage", "read_sums"]
 
@@ -42,8 +42,7 @@ class _Reader:
     def __init__(self, connection: sqlite3.Connection, borders: Calendar, profile: str | None) -> None:
         self._connection = connection
         self._borders = borders
-        self._which = Only(profile)
-        self._only, self._values = self._which.condition()
+        self._only = Only(profile)
 
     def read(self) -> tuple[ProfileUsage, ...]:
         borders = self._borders
@@ -66,63 +65,65 @@ class _Reader:
 
     def _profiles(self) -> list[tuple[str, str, int]]:
         """Every profile with the agent that used it last, and when."""
+        condition, values = self._only.condition()
         rows = self._connection.execute(
-            "SELECT profile, agent_id, last_ms FROM usage_series WHERE responses > 0"  # noqa: S608  # our own condition
-            f"{self._only} ORDER BY profile, last_ms, series",
-            self._values,
+            f"SELECT profile, agent_id, last_ms FROM usage_series WHERE {condition} ORDER BY profile, last_ms, series",  # noqa: S608  # our own names
+            values,
         )
-        return list({row["profile"]: (row["profile"], row["agent_id"], row["last_ms"]) for row in rows}.values())
+        return list({profile: (profile, agent_id, last_ms) for profile, agent_id, last_ms in rows}.values())
 
     def _period(self, start_ms: int) -> dict[str, PeriodUsage]:
         span = Span(start_ms, self._borders.end_ms)
         found: defaultdict[str, list[Series]] = defaultdict(list)
-        for series in read_series(self._connection, span, self._which):
+        for series in read_series(self._connection, span, self._only):
             found[series.profile].append(series)
-        sessions = sessions_by_profile(self._connection, span, self._which)
+        sessions = sessions_by_profile(self._connection, span, self._only)
         return {profile: _period_usage(start_ms, series, sessions[profile]) for profile, series in found.items()}
 
     def _minutes(self) -> Buckets:
         first = (self._borders.now_ms // MINUTE_MS - MINUTES_SHOWN + 1) * MINUTE_MS
-        rows = self._connection.execute(
-            f"SELECT profile, at_ms / {MINUTE_MS} * {MINUTE_MS} AS start_ms,"  # noqa: S608  # our own condition
-            " sum(records.input_tokens + records.output_tokens + records.cache_read_tokens"
-            " + records.cache_write_5m_tokens + records.cache_write_1h_tokens), sum(records.total_pico)"
-            " FROM usage_records AS records JOIN usage_series USING (series)"
-            f" WHERE at_ms >= ? AND at_ms < ? AND NOT replay{self._only}"
-            " GROUP BY profile, start_ms ORDER BY profile, start_ms",
-            (first, self._borders.end_ms, *self._values),
+        condition, values = self._only.condition()
+        return _buckets(
+            self._connection.execute(
+                f"SELECT profile, at_ms / {MINUTE_MS} * {MINUTE_MS}, count(*), sum(records.total_pico IS NULL),"  # noqa: S608  # our own names
+                " sum(records.input_tokens + records.output_tokens + records.cache_read_tokens"
+                " + records.cache_write_5m_tokens + records.cache_write_1h_tokens), sum(records.total_pico)"
+                " FROM usage_records AS records JOIN usage_series USING (series)"
+                f" WHERE at_ms >= ? AND at_ms < ? AND NOT replay AND {condition} GROUP BY 1, 2 ORDER BY 1, 2",
+                (first, self._borders.end_ms, *values),
+            )
         )
-        buckets: Buckets = defaultdict(list)
-        for profile, start_ms, tokens, pico in rows:
-            buckets[profile].append(UsageBucket(start_ms, tokens, None if pico is None else pico / PICO_PER_USD))
-        return buckets
 
     def _hours(self) -> Buckets:
         first = (self._borders.now_ms // HOUR_MS - HOURS_SHOWN + 1) * HOUR_MS
-        return self._buckets(f"quarter_ms / {HOUR_MS} * {HOUR_MS}", first)
+        return self._cut(f"quarter_ms / {HOUR_MS} * {HOUR_MS}", first)
 
     def _days(self) -> Buckets:
         """Cut the quarters by local days: a case for each day, since days differ in length."""
         days = self._borders.days
         cases = " ".join(f"WHEN quarter_ms >= {start} THEN {start}" for start in reversed(days))
-        return self._buckets(f"CASE {cases} END", days[0])
+        return self._cut(f"CASE {cases} END", days[0])
 
-    def _buckets(self, start: str, first_ms: int) -> Buckets:
-        rows = self._connection.execute(
-            f"SELECT series, {start} AS start_ms, {ADDED_UP} FROM usage_quarters"  # noqa: S608  # integers and our own columns
-            f" WHERE quarter_ms >= ? AND quarter_ms < ?{self._only} GROUP BY series, start_ms",
-            (first_ms, self._borders.end_ms, *self._values),
-        ).fetchall()
-        profiles = profiles_of(self._connection, {row[0] for row in rows})
-        found: defaultdict[tuple[str, int], list[Sequence[int]]] = defaultdict(list)
-        for row in rows:
-            series, start_ms, *sums = row
-            found[profiles[series], start_ms].append(sums)
-        buckets: Buckets = defaultdict(list)
-        for (profile, start_ms), several in sorted(found.items()):
-            total = add_up(several)
-            buckets[profile].append(UsageBucket(start_ms, total.total_tokens, total.cost.total_cost))
-        return buckets
+    def _cut(self, start: str, first_ms: int) -> Buckets:
+        condition, values = self._only.rows(first_ms)
+        return _buckets(
+            self._connection.execute(
+                f"SELECT profile, {start}, sum(quarters.responses), sum(quarters.unpriced_responses),"  # noqa: S608  # integers and our own names
+                " sum(quarters.input_tokens + quarters.output_tokens + quarters.cache_read_tokens"
+                " + quarters.cache_write_5m_tokens + quarters.cache_write_1h_tokens), sum(quarters.total_pico)"
+                " FROM usage_quarters AS quarters JOIN usage_series USING (series)"
+                f" WHERE {condition} AND quarter_ms >= ? AND quarter_ms < ? GROUP BY 1, 2 ORDER BY 1, 2",
+                (*values, first_ms, self._borders.end_ms),
+            )
+        )
+
+
+def _buckets(rows: Iterable[Any]) -> Buckets:
+    buckets: Buckets = defaultdict(list)
+    for profile, start_ms, responses, unpriced, tokens, pico in rows:
+        cost = pico / PICO_PER_USD if unpriced < responses else None
+        buckets[profile].append(UsageBucket(start_ms, tokens, cost))
+    return buckets
 
 
 def _period_usage(start_ms: int, series: Sequence[Series], sessions: int) -> PeriodUsage:

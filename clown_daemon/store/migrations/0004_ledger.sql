@@ -1,14 +1,13 @@
--- The ledger again, with narrow rows: what repeats (profile, agent, provider, model, project; session; price table) is
+-- The ledger again, with narrow rows: what repeats (profile, agent, provider, model; session; project; price table) is
 -- written once and pointed at, keys are hashes. `blake2b_16(text)` and `blake2b_8(text)` are SQL functions of our own.
 
--- Whose usage it is and of what, with the sums over all time. An unknown project is ''.
+-- Whose usage it is and of what, with the sums over all time.
 CREATE TABLE usage_series (
     series                INTEGER PRIMARY KEY,
     profile               TEXT NOT NULL,
     agent_id              TEXT NOT NULL,
     provider              TEXT NOT NULL,
     model                 TEXT NOT NULL,
-    project               TEXT NOT NULL,
     last_ms               INTEGER,
     responses             INTEGER NOT NULL DEFAULT 0,
     unpriced_responses    INTEGER NOT NULL DEFAULT 0,
@@ -24,7 +23,7 @@ CREATE TABLE usage_series (
     cache_write_pico      INTEGER NOT NULL DEFAULT 0,
     cache_read_pico       INTEGER NOT NULL DEFAULT 0,
     total_pico            INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (profile, agent_id, provider, model, project)
+    UNIQUE (profile, agent_id, provider, model)
 ) STRICT;
 
 -- A session of an agent, with the sums over all time; `parent` is the name of the session it was forked from.
@@ -54,6 +53,12 @@ CREATE TABLE usage_sessions (
 CREATE INDEX usage_sessions_by_parent ON usage_sessions (agent_id, parent) WHERE parent IS NOT NULL;
 CREATE INDEX usage_sessions_by_last_use ON usage_sessions (last_ms) WHERE responses > 0;
 
+-- A working directory; '' where nobody knows it.
+CREATE TABLE usage_projects (
+    project INTEGER PRIMARY KEY,
+    path    TEXT NOT NULL UNIQUE
+) STRICT;
+
 CREATE TABLE usage_price_tables (
     price_table INTEGER PRIMARY KEY,
     label       TEXT NOT NULL UNIQUE
@@ -75,6 +80,7 @@ CREATE TABLE usage_records (
     twin                  INTEGER,
     series                INTEGER NOT NULL,
     session               INTEGER NOT NULL,
+    project               INTEGER NOT NULL,
     at_ms                 INTEGER NOT NULL,
     source                TEXT NOT NULL,
     response_id           TEXT,
@@ -97,11 +103,13 @@ CREATE TABLE usage_records (
     price_table           INTEGER
 ) STRICT;
 
-INSERT INTO usage_series (profile, agent_id, provider, model, project)
-SELECT DISTINCT profile, agent_id, 'anthropic', model, ifnull(project, '') FROM old_records ORDER BY 1, 2, 4, 5;
+INSERT INTO usage_series (profile, agent_id, provider, model)
+SELECT DISTINCT profile, agent_id, 'anthropic', model FROM old_records ORDER BY 1, 2, 4;
 
 INSERT INTO usage_sessions (agent_id, name, first_ms, last_ms)
 SELECT agent_id, session, min(at_ms), max(at_ms) FROM old_records GROUP BY agent_id, session ORDER BY min(at_ms);
+
+INSERT INTO usage_projects (path) SELECT DISTINCT ifnull(project, '') FROM old_records ORDER BY 1;
 
 INSERT INTO usage_price_tables (label)
 SELECT DISTINCT price_table FROM old_records WHERE price_table IS NOT NULL ORDER BY 1;
@@ -109,13 +117,18 @@ SELECT DISTINCT price_table FROM old_records WHERE price_table IS NOT NULL ORDER
 INSERT INTO usage_records
 SELECT
     NULL,
-    blake2b_16(replace(replace('=' || key, '=claude|request|', 'anthropic|'), '=claude|counts|', 'anthropic|')),
-    blake2b_8(
+    blake2b_16(CASE
+        WHEN substr(key, 1, 15) = 'claude|request|' THEN 'anthropic|' || substr(key, 16)
+        WHEN substr(key, 1, 14) = 'claude|counts|' THEN 'anthropic|' || substr(key, 15)
+        ELSE key
+    END),
+    CASE WHEN message_id IS NOT NULL THEN blake2b_8(
         old.agent_id || '|' || message_id || '|' || old.input_tokens
         || '|' || (old.cache_write_5m_tokens + old.cache_write_1h_tokens) || '|' || old.cache_read_tokens
-    ),
+    ) END,
     series,
     usage_sessions.session,
+    usage_projects.project,
     at_ms,
     source,
     message_id,
@@ -139,8 +152,9 @@ SELECT
 FROM old_records AS old
 JOIN usage_series
     ON usage_series.profile = old.profile AND usage_series.agent_id = old.agent_id
-    AND usage_series.model = old.model AND usage_series.project = ifnull(old.project, '')
+    AND usage_series.model = old.model
 JOIN usage_sessions ON usage_sessions.agent_id = old.agent_id AND usage_sessions.name = old.session
+JOIN usage_projects ON usage_projects.path = ifnull(old.project, '')
 LEFT JOIN usage_price_tables ON usage_price_tables.label = old.price_table
 ORDER BY old.at_ms, old.key;
 DROP TABLE old_records;
@@ -151,11 +165,13 @@ CREATE INDEX usage_replays ON usage_records (session) WHERE replay;
 CREATE INDEX usage_unpriced ON usage_records (series) WHERE total_pico IS NULL;
 
 -- The ledger added up, written in the same transactions. Every time zone in use is a multiple of 15 minutes off UTC, so
--- any span that a user asks for is whole days of UTC and quarters of an hour at its two ends.
+-- any span that a user asks for is whole days of UTC and quarters of an hour at its two ends. The series comes first:
+-- most of what is asked for is of one profile, and a series that has not been used since is not looked at.
 CREATE TABLE usage_quarters (
-    quarter_ms            INTEGER NOT NULL,
     series                INTEGER NOT NULL,
+    quarter_ms            INTEGER NOT NULL,
     session               INTEGER NOT NULL,
+    project               INTEGER NOT NULL,
     responses             INTEGER NOT NULL,
     unpriced_responses    INTEGER NOT NULL,
     input_tokens          INTEGER NOT NULL,
@@ -170,12 +186,12 @@ CREATE TABLE usage_quarters (
     cache_write_pico      INTEGER NOT NULL,
     cache_read_pico       INTEGER NOT NULL,
     total_pico            INTEGER NOT NULL,
-    PRIMARY KEY (quarter_ms, series, session)
+    PRIMARY KEY (series, quarter_ms, session, project)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE usage_days (
-    day_ms                INTEGER NOT NULL,
     series                INTEGER NOT NULL,
+    day_ms                INTEGER NOT NULL,
     responses             INTEGER NOT NULL,
     unpriced_responses    INTEGER NOT NULL,
     input_tokens          INTEGER NOT NULL,
@@ -190,14 +206,14 @@ CREATE TABLE usage_days (
     cache_write_pico      INTEGER NOT NULL,
     cache_read_pico       INTEGER NOT NULL,
     total_pico            INTEGER NOT NULL,
-    PRIMARY KEY (day_ms, series)
+    PRIMARY KEY (series, day_ms)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX usage_days_by_series ON usage_days (series, day_ms);
 
 CREATE TABLE usage_session_days (
+    series                INTEGER NOT NULL,
     day_ms                INTEGER NOT NULL,
     session               INTEGER NOT NULL,
-    series                INTEGER NOT NULL,
+    project               INTEGER NOT NULL,
     responses             INTEGER NOT NULL,
     unpriced_responses    INTEGER NOT NULL,
     input_tokens          INTEGER NOT NULL,
@@ -212,17 +228,41 @@ CREATE TABLE usage_session_days (
     cache_write_pico      INTEGER NOT NULL,
     cache_read_pico       INTEGER NOT NULL,
     total_pico            INTEGER NOT NULL,
-    PRIMARY KEY (day_ms, session, series)
+    PRIMARY KEY (series, day_ms, session, project)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX usage_session_days_by_session ON usage_session_days (session, day_ms);
 
--- Which sessions a profile took part in, so that they can be counted without being looked at: `usage_profiles.sessions`.
+-- What was used in each project over all time.
+CREATE TABLE usage_series_projects (
+    series                INTEGER NOT NULL,
+    project               INTEGER NOT NULL,
+    responses             INTEGER NOT NULL,
+    unpriced_responses    INTEGER NOT NULL,
+    input_tokens          INTEGER NOT NULL,
+    output_tokens         INTEGER NOT NULL,
+    cache_write_5m_tokens INTEGER NOT NULL,
+    cache_write_1h_tokens INTEGER NOT NULL,
+    cache_read_tokens     INTEGER NOT NULL,
+    reasoning_tokens      INTEGER NOT NULL,
+    web_searches          INTEGER NOT NULL,
+    input_pico            INTEGER NOT NULL,
+    output_pico           INTEGER NOT NULL,
+    cache_write_pico      INTEGER NOT NULL,
+    cache_read_pico       INTEGER NOT NULL,
+    total_pico            INTEGER NOT NULL,
+    PRIMARY KEY (series, project)
+) STRICT, WITHOUT ROWID;
+
+-- Which sessions a profile took part in, and when last: how many there were since an instant is then counted without
+-- looking at them, and how many there ever were is `usage_profiles.sessions`.
 CREATE TABLE usage_profile_sessions (
     profile   TEXT NOT NULL,
     session   INTEGER NOT NULL,
+    last_ms   INTEGER NOT NULL,
     responses INTEGER NOT NULL,
     PRIMARY KEY (profile, session)
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX usage_profile_sessions_by_last_use ON usage_profile_sessions (profile, last_ms);
 CREATE TABLE usage_profiles (
     profile  TEXT PRIMARY KEY,
     sessions INTEGER NOT NULL
@@ -236,16 +276,16 @@ END;
 
 INSERT INTO usage_quarters
 SELECT
-    at_ms / 900000 * 900000, series, session, count(*), sum(total_pico IS NULL),
+    series, at_ms / 900000 * 900000, session, project, count(*), sum(total_pico IS NULL),
     sum(input_tokens), sum(output_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens),
     sum(cache_read_tokens), sum(reasoning_tokens), sum(web_searches),
     sum(ifnull(input_pico, 0)), sum(ifnull(output_pico, 0)), sum(ifnull(cache_write_pico, 0)),
     sum(ifnull(cache_read_pico, 0)), sum(ifnull(total_pico, 0))
-FROM usage_records GROUP BY 1, 2, 3;
+FROM usage_records GROUP BY 1, 2, 3, 4;
 
 INSERT INTO usage_days
 SELECT
-    quarter_ms / 86400000 * 86400000, series, sum(responses), sum(unpriced_responses),
+    series, quarter_ms / 86400000 * 86400000, sum(responses), sum(unpriced_responses),
     sum(input_tokens), sum(output_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens),
     sum(cache_read_tokens), sum(reasoning_tokens), sum(web_searches),
     sum(input_pico), sum(output_pico), sum(cache_write_pico), sum(cache_read_pico), sum(total_pico)
@@ -253,11 +293,19 @@ FROM usage_quarters GROUP BY 1, 2;
 
 INSERT INTO usage_session_days
 SELECT
-    quarter_ms / 86400000 * 86400000, session, series, sum(responses), sum(unpriced_responses),
+    series, quarter_ms / 86400000 * 86400000, session, project, sum(responses), sum(unpriced_responses),
     sum(input_tokens), sum(output_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens),
     sum(cache_read_tokens), sum(reasoning_tokens), sum(web_searches),
     sum(input_pico), sum(output_pico), sum(cache_write_pico), sum(cache_read_pico), sum(total_pico)
-FROM usage_quarters GROUP BY 1, 2, 3;
+FROM usage_quarters GROUP BY 1, 2, 3, 4;
+
+INSERT INTO usage_series_projects
+SELECT
+    series, project, sum(responses), sum(unpriced_responses),
+    sum(input_tokens), sum(output_tokens), sum(cache_write_5m_tokens), sum(cache_write_1h_tokens),
+    sum(cache_read_tokens), sum(reasoning_tokens), sum(web_searches),
+    sum(input_pico), sum(output_pico), sum(cache_write_pico), sum(cache_read_pico), sum(total_pico)
+FROM usage_session_days GROUP BY 1, 2;
 
 UPDATE usage_series SET
     (responses, unpriced_responses, input_tokens, output_tokens, cache_write_5m_tokens, cache_write_1h_tokens,
@@ -285,8 +333,7 @@ UPDATE usage_sessions SET
     FROM usage_session_days WHERE usage_session_days.session = usage_sessions.session);
 
 INSERT INTO usage_profile_sessions
-SELECT profile, session, sum(usage_session_days.responses)
-FROM usage_session_days JOIN usage_series USING (series) GROUP BY 1, 2;
+SELECT profile, session, max(at_ms), count(*) FROM usage_records JOIN usage_series USING (series) GROUP BY 1, 2;
 
 -- How far each log file was read, committed with the records that were read from it: what to go on with (`state` is the
 -- parser's own), how to tell that the file is the same, and what was wrong with it.

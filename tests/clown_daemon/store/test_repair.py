@@ -14,11 +14,13 @@ from clown_daemon.clock import ManualClock
 from clown_daemon.errors import StoreUnavailableError
 from clown_daemon.protocol.events import ProxyError
 from clown_daemon.store import repair, usage
+from clown_daemon.store.connection import connect, migrate
 from clown_daemon.store.database import Database, Transaction, open_database
 from clown_daemon.store.event_log import read_head
 from clown_daemon.store.ledger import Costs, Entry, Response
 from clown_daemon.store.profiles import NewProfile, insert_profile, read_aliases
 from clown_daemon.store.runs import insert_run
+from tests.support.ledger import check_sums, put_into_old_schema, read_rollups
 
 PROFILES = 60
 RESPONSES = 3000
@@ -204,21 +206,58 @@ async def test_the_sums_of_a_saved_ledger_are_those_of_the_old_one(file: Path, t
     overwrite(file, (events[-1] - 1) * PAGE, PAGE)
     database = await reopen(file)
     problem = database.problems[0]
-    quarters = await database.read(_quarters)
+    sums = await database.read(read_rollups)
     await database.close()
     assert f"{RESPONSES} usage records were saved" in problem
     assert "others" not in problem
     with contextlib.closing(sqlite3.connect(template / "clown.db")) as connection:
-        assert quarters == _quarters(connection)
-    assert len(quarters) > 100
+        assert sums == read_rollups(connection)
+    assert len(sums["usage_quarters"]) > 100
+
+
+async def test_a_ledger_of_an_older_schema_is_saved_and_brought_up_to_date(tmp_path: Path) -> None:
+    file = tmp_path / "clown.db"
+    with contextlib.closing(connect(file)) as connection:
+        migrate(connection, to=3)
+        connection.execute("BEGIN")
+        put_into_old_schema(connection, [entry(number) for number in range(RESPONSES)])
+        connection.execute("COMMIT")
+    overwrite(file, (pages_of(file, "usage_quarters")[-1] - 1) * PAGE, PAGE)
+    database = await reopen(file)
+    try:
+        assert f"{RESPONSES} usage records were saved" in database.problems[0]
+        await database.read(check_sums)
+        entries = [entry(number) for number in range(RESPONSES)]
+        assert await database.write(lambda one: usage.add_entries(one.connection, entries)) == {}
+    finally:
+        await database.close()
+
+
+async def test_a_replay_counts_when_what_it_repeats_is_lost(file: Path) -> None:
+    first = entry(0).response
+    copies = [
+        Entry(first._replace(key="1", session="parent", twin="t"), None, "p"),
+        Entry(first._replace(key="2", session="child", twin="t", parent_session="parent"), None, "p"),
+    ]
+    with contextlib.closing(connect(file)) as connection:
+        [added] = usage.add_entries(connection, copies).values()
+        assert added.responses == 1
+        # Damage that took the page with the parent's name: nobody knows whose its responses are.
+        connection.execute("DELETE FROM usage_sessions WHERE name = 'parent'")
+    overwrite(file, (pages_of(file, "events")[-1] - 1) * PAGE, PAGE)
+    database = await reopen(file)
+    try:
+        assert "others could not be read" in database.problems[0]
+        await database.read(check_sums)
+        sessions = "SELECT responses FROM usage_sessions WHERE name = 'child'"
+        assert await database.read(lambda connection: connection.execute(sessions).fetchone()[0]) == 1
+        assert await database.write(lambda one: usage.add_entries(one.connection, copies)) == {}
+    finally:
+        await database.close()
 
 
 def _bytes_of(file: Path) -> bytes:
     return file.read_bytes()
-
-
-def _quarters(connection: sqlite3.Connection) -> list[tuple[object, ...]]:
-    return [tuple(row) for row in connection.execute("SELECT * FROM usage_quarters ORDER BY 1, 2, 3, 4")]
 
 
 async def test_what_the_write_ahead_log_holds_is_saved_too(file: Path, tmp_path: Path) -> None:

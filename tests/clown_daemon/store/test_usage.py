@@ -1,16 +1,15 @@
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clown_daemon.clock import ManualClock
 from clown_daemon.protocol.resources import UNATTRIBUTED, Tokens
 from clown_daemon.protocol.timestamps import epoch_ms
-from clown_daemon.store.connection import migrate
 from clown_daemon.store.database import Database, Transaction, open_database
 from clown_daemon.store.ledger import Entry
 from clown_daemon.store.periods import span_of
@@ -27,6 +26,7 @@ from clown_daemon.store.usage_sums import add_up
 from clown_daemon.usage.formats.claude import ClaudeParser
 from clown_daemon.usage.price_files import shipped_table
 from clown_daemon.usage.pricing import PriceList
+from tests.support.ledger import check_sums, empty_ledger
 from tests.support.transcripts import line, sample
 
 PRICES = PriceList((shipped_table(),))
@@ -70,25 +70,9 @@ def total(added: dict[str, Added]) -> tuple[int, ...]:
 
 
 @pytest.fixture
-def ledger(schema: Callable[[], sqlite3.Connection]) -> Iterator[sqlite3.Connection]:
-    connection = schema()
-    yield connection
-    connection.close()
-
-
-@pytest.fixture(scope="module")
-def schema() -> Callable[[], sqlite3.Connection]:
-    # Made once and copied: a schema takes longer to make than most of these tests.
-    made = sqlite3.connect(":memory:", isolation_level=None)
-    migrate(made)
-
-    def build() -> sqlite3.Connection:
-        connection = sqlite3.connect(":memory:", isolation_level=None)
-        connection.row_factory = sqlite3.Row
-        made.backup(connection)
-        return connection
-
-    return build
+def ledger() -> Iterator[sqlite3.Connection]:
+    with empty_ledger() as connection:
+        yield connection
 
 
 @pytest.fixture
@@ -136,19 +120,14 @@ def test_a_relay_with_one_message_id_keeps_its_subagents_responses(ledger: sqlit
     assert stored(ledger) == (8, 116, 1_636, 120_036, 16_036, 148_114_800_000)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=25)
 @given(order=st.permutations(sorted(SAMPLE_TOTALS)))
-def test_all_transcripts_together_are_the_same_in_any_order(
-    order: Sequence[str], schema: Callable[[], sqlite3.Connection]
-) -> None:
-    connection = schema()
-    try:
+def test_all_transcripts_together_are_the_same_in_any_order(order: Sequence[str]) -> None:
+    with empty_ledger() as connection:
         for name in order:
             add_entries(connection, sample_entries(name))
         # The invented ids of two samples meet (message 5 and 6 of the fork and of the interactive one): 20, not 22.
         assert stored(connection) == rolled_up(connection) == (20, 294, 4_094, 300_094, 40_094, 444_344_400_000)
-    finally:
-        connection.close()
 
 
 def test_the_larger_output_wins_and_adds_only_the_difference(ledger: sqlite3.Connection) -> None:
@@ -163,18 +142,17 @@ def test_the_larger_output_wins_and_adds_only_the_difference(ledger: sqlite3.Con
     assert row["complete"] == 1
 
 
-def test_a_replayed_side_line_counts_once_whichever_comes_first(schema: Callable[[], sqlite3.Connection]) -> None:
+def test_a_replayed_side_line_counts_once_whichever_comes_first() -> None:
     parent = line("msg_1", "req_1", tokens=(10, 50, 100, 7))
     replay = line("msg_1", "req_other", tokens=(10, 50, 100, 7), sidechain=True)
     for order in ((parent, replay), (replay, parent), (replay, replay, parent, replay)):
-        connection = schema()
-        for data in order:
-            add_entries(connection, entries(data))
-        keys = [row["key"] for row in connection.execute("SELECT key FROM usage_records WHERE NOT replay")]
-        assert keys == [key_hash("anthropic|msg_1|req_1")]
-        assert rolled_up(connection)[:5] == (1, 10, 50, 100, 7)
-        assert not connection.execute("SELECT 1 FROM usage_quarters WHERE responses < 1").fetchall()
-        connection.close()
+        with empty_ledger() as connection:
+            for data in order:
+                add_entries(connection, entries(data))
+            keys = [row["key"] for row in connection.execute("SELECT key FROM usage_records WHERE NOT replay")]
+            assert keys == [key_hash("anthropic|msg_1|req_1")]
+            assert rolled_up(connection)[:5] == (1, 10, 50, 100, 7)
+            assert not connection.execute("SELECT 1 FROM usage_quarters WHERE responses < 1").fetchall()
 
 
 def test_a_response_of_a_subagent_with_other_counts_is_kept(ledger: sqlite3.Connection) -> None:
@@ -257,21 +235,19 @@ responses = st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=60)
 @given(
     batches=st.lists(st.lists(st.tuples(responses, st.sampled_from(["a", "b", "c"])), max_size=6), max_size=6),
     zone=st.sampled_from(["UTC", "Europe/Berlin", "Pacific/Auckland", "Asia/Kathmandu"]),
 )
-def test_rows_sums_and_totals_always_agree(
-    batches: list[list[tuple[bytes, str]]], zone: str, schema: Callable[[], sqlite3.Connection]
-) -> None:
-    connection = schema()
-    try:
+def test_rows_sums_and_totals_always_agree(batches: list[list[tuple[bytes, str]]], zone: str) -> None:
+    with empty_ledger() as connection:
         grown = (0, 0, 0, 0, 0, 0)
         for batch in batches:
             added = add_entries(connection, [entry for data, profile in batch for entry in entries(data, profile)])
             grown = tuple(map(sum, zip(grown, total(added), strict=True)))  # type: ignore[assignment]  # six again
             assert grown == stored(connection) == rolled_up(connection)
+        check_sums(connection)
         everything = read_profile_usage(connection, NOON, ZoneInfo(zone))
         assert [usage.profile for usage in everything] == sorted(usage.profile for usage in everything)
         for usage in everything:
@@ -282,8 +258,6 @@ def test_rows_sums_and_totals_always_agree(
         )
         assert report.total_tokens.total == sum(usage.month.tokens.total for usage in everything)
         assert not connection.execute("SELECT 1 FROM usage_quarters WHERE responses < 1").fetchall()
-    finally:
-        connection.close()
 
 
 def add_run(connection: sqlite3.Connection, run: str, alias: str, started: str, ended: str | None) -> None:
