@@ -271,5 +271,6 @@ class CodexParser(LineParser):
             sidechain=sidechain,
             response_id=response_id,
             twin=twin,
-            parent_session=self._known.parent or None,
+            # A record that was copied into a fork is still of the thread that it names.
+            parent_session=(session == self._known.session and self._known.parent) or None,
         )

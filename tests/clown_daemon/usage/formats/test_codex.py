@@ -10,6 +10,7 @@ from tests.support.transcripts import LOGS
 
 FIRST, SECOND = usage(12100, 9100, 0, 301, 128), usage(12200, 9200, 0, 302, 128)
 BOTH = usage(24300, 18300, 0, 603, 256)
+LEGACY = "0.50_then_0.98_then_0.169_main_0eb39f6bf08f"
 REPLAYED = "2026-11-23T12:00:00.000Z"
 
 
@@ -17,6 +18,10 @@ def parse(*rows: bytes) -> list[Response]:
     responses, broken = read(CodexParser(), b"".join(rows))
     assert broken == 0
     return responses
+
+
+def sample(name: str) -> list[Response]:
+    return parse((LOGS / f"codex_{name}.jsonl").read_bytes())
 
 
 def tokens(responses: list[Response]) -> list[tuple[int, int, int, int]]:
@@ -30,16 +35,18 @@ def tokens(responses: list[Response]) -> list[tuple[int, int, int, int]]:
     ("name", "expected"),
     [
         # input - cached, output, cached of each `token_usage_record`, added up by hand
-        ("main_ad07e7552f7", Totals(5, 15_000, 1517, 46_700, 0)),
-        ("subagent_04f8b34ba89", Totals(2, 6_000, 611, 19_100, 0)),
-        ("main_b3b376e3d67", Totals(2, 6_000, 603, 18_300, 0)),
-        ("main_ba6da4affdc", Totals(4, 12_000, 1250, 41_000, 0)),
-        ("fork_da39d215a6f", Totals(2, 6_000, 631, 21_100, 0)),
-        ("main_ce53b772c45", Totals(0, 0, 0, 0, 0)),
+        ("0.169_main_ad07e7552f7", Totals(5, 15_000, 1517, 46_700, 0)),
+        ("0.169_subagent_04f8b34ba89", Totals(2, 6_000, 611, 19_100, 0)),
+        ("0.169_main_b3b376e3d67", Totals(2, 6_000, 603, 18_300, 0)),
+        ("0.169_main_ba6da4affdc", Totals(4, 12_000, 1250, 41_000, 0)),
+        ("0.169_fork_da39d215a6f", Totals(2, 6_000, 631, 21_100, 0)),
+        ("0.169_main_ce53b772c45", Totals(0, 0, 0, 0, 0)),
+        # `last_token_usage` of three counters of 0.50 (the sum began again when it resumed), one of 0.98, one record
+        (LEGACY, Totals(5, 515, 245, 10_105, 0)),
     ],
 )
 def test_a_real_rollout_bills(name: str, expected: Totals) -> None:
-    assert totals(parse((LOGS / f"codex_0.169_{name}.jsonl").read_bytes())) == expected
+    assert totals(sample(name)) == expected
 
 
 @pytest.mark.parametrize(
@@ -51,25 +58,37 @@ def test_a_real_rollout_bills(name: str, expected: Totals) -> None:
     ],
 )
 def test_a_real_rollout_bills_what_its_own_last_sum_says(name: str, last_sum: tuple[int, int, int]) -> None:
-    found = totals(parse((LOGS / f"codex_0.169_{name}.jsonl").read_bytes()))
+    found = totals(sample(f"0.169_{name}"))
     assert (found.input + found.cache_read, found.cache_read, found.output) == last_sum
 
 
 def test_all_real_rollouts_together_bill_every_response_once() -> None:
-    responses = [response for path in LOGS.glob("codex_*.jsonl") for response in parse(path.read_bytes())]
+    names = ("main_ad07e7552f7", "subagent_04f8b34ba89", "main_b3b376e3d67", "main_ba6da4affdc", "fork_da39d215a6f")
+    responses = [response for name in names for response in sample(f"0.169_{name}")]
     # Two of them come from servers that number their responses from 1: the ids alone would make 13 of these 15.
     assert totals(responses) == Totals(15, 45_000, 4612, 146_200, 0)
     assert len({response.response_id for response in responses}) == 13
 
 
+def test_a_real_fork_of_an_older_thread_copies_it_and_adds_one_response() -> None:
+    parent, fork = sample(LEGACY), sample("0.169_fork_of_0.50_c069a164122d")
+    told = {response.twin for response in parent if response.twin}
+    new = [response for response in fork if response.twin not in told]
+    assert totals([*parent, *new]) == Totals(6, 621, 303, 12_147, 0)
+    copied, own = new
+    # The copied record is its parent's, whichever file is read first.
+    assert copied._replace(at_ms=0) == parent[-1]._replace(at_ms=0)
+    assert (own.session, own.parent_session) == ("01a211c4-3807-7502-b652-c069a164122d", parent[-1].session)
+
+
 def test_a_real_fork_begins_at_its_parents_sum_which_is_not_billed_again() -> None:
-    [first, _] = parse((LOGS / "codex_0.169_fork_da39d215a6f.jsonl").read_bytes())
+    [first, _] = sample("0.169_fork_da39d215a6f")
     assert tokens([first]) == [(3000, 315, 10_500, 0)]
     assert first.parent_session == "01a2061f-6d69-75e0-8b9d-6ba6da4affdc"
 
 
 def test_a_real_sub_agent_is_a_session_of_its_own() -> None:
-    responses = parse((LOGS / "codex_0.169_subagent_04f8b34ba89.jsonl").read_bytes())
+    responses = sample("0.169_subagent_04f8b34ba89")
     assert {response.session for response in responses} == {"01a20621-e1d3-7db3-ba40-a04f8b34ba89"}
     assert {response.parent_session for response in responses} == {"01a20621-de43-7523-a5b2-fad07e7552f7"}
     assert all(response.sidechain for response in responses)

@@ -43,6 +43,13 @@ def test_a_real_chat_bills() -> None:
     assert broken == 0
 
 
+def test_a_real_chat_of_an_older_version_bills() -> None:
+    responses, broken = read_document((LOGS / "gemini_0.20_chat.json").read_bytes())
+    # 2108 - 2007, 2116 - 2014 and 2124 - 2021 in; 32 + 11, 34 + 12 and 36 + 13 out
+    assert totals(responses) == Totals(3, 306, 138, 6042, 0)
+    assert broken == 0
+
+
 def test_a_message_becomes_a_response_in_classes_that_do_not_overlap() -> None:
     [response] = parse(message())
     assert (response.input_tokens, response.output_tokens, response.cache_read_tokens) == (2010, 160, 6000)
