@@ -39,6 +39,7 @@ from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
 from clown_daemon.store.profiles import read_profiles
 from clown_daemon.store.retention import Limits, Pruner
+from clown_daemon.usage.inventory import LogOwner
 from clown_daemon.usage.service import UsageService
 from clown_daemon.vitals import watch_lag
 
@@ -153,9 +154,9 @@ async def _build(
         agent = await database.read(lambda connection: read_agent(connection, agent_id))
         return agent.binary_path if agent is not None and agent.installed else None
 
-    async def claude_folders() -> Mapping[str, Path]:
+    async def log_owners() -> Mapping[str, LogOwner]:
         profiles = await database.read(read_profiles)
-        return {p.alias: Path(p.profile_home) / ".claude" for p in profiles if p.agent_id == "claude"}
+        return {p.alias: LogOwner(Path(p.profile_home), p.provider_id) for p in profiles}
 
     async def count_profiles() -> int:
         return len(await database.read(read_profiles))
@@ -187,7 +188,7 @@ async def _build(
         agents=AgentService(catalogue=catalogue, database=database, environ=environ, clock=clock),
         profiles=profiles,
         supervisor=supervisor,
-        usage=UsageService(database=database, clock=clock, environ=environ, paths=paths, profiles=claude_folders),
+        usage=UsageService(database=database, clock=clock, environ=environ, paths=paths, owners=log_owners),
         pruner=Pruner(database=database, clock=clock, limits=_limits(config)),
     )
 

@@ -306,6 +306,10 @@ class UsageImport(msgspec.Struct, frozen=True, kw_only=True):
     """Responses that were new; a second import of the same logs adds 0."""
     lines_broken: int = 0
     started_at: Instant | None = None
+    bytes_per_second: int | None = None
+    """How fast it reads; null before that can be told, and once it has ended."""
+    seconds_left: float | None = None
+    """How long it will take from here."""
     error: str | None = None
 
 

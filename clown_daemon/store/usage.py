@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 from clown_daemon.protocol.resources import Cost, Tokens
 from clown_daemon.store.ledger import Costs, Entry, Response, merge
+from clown_daemon.store.positions import Position
 from clown_daemon.store.usage_files import (
-    Position,
     put_import,
     put_position,
     read_import,

@@ -4,27 +4,11 @@ A position commits in the transaction of the responses that were read up to it: 
 """
 
 import sqlite3
-from typing import NamedTuple
 
 import msgspec
 
 from clown_daemon.protocol.resources import UsageImport
-
-
-class Position(NamedTuple):
-    """How far a log file was read, and how to tell that it is still the same file."""
-
-    inode: int
-    offset: int
-    fingerprint: bytes
-    profile: str
-    state: bytes = b""
-    """What the parser needs to go on, its own; at most some kB."""
-    size: int = 0
-    """Of the file when it was last read, as its time of change is below: a file with both unchanged is not opened."""
-    modified_ns: int = 0
-    lines_broken: int = 0
-    """Since its start."""
+from clown_daemon.store.positions import Position
 
 
 def read_positions(connection: sqlite3.Connection, source: str) -> dict[str, Position]:

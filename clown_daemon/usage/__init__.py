@@ -6,10 +6,16 @@
 | `pricing`, `model_names` | how a response is priced, and by which names its model is looked up, pure |
 | `prices`, `price_files`, `user_prices` | the shipped price table, and reading it and the user's own |
 | `price_refresh`, `quote` | newer prices on request; what a model costs, for people |
-| `scanner` | which log files there are, and whose they are |
-| `tailer` | reads what is new in them, in bounded batches |
-| `watcher` | tells when to look again |
-| `recorder` | one batch, one transaction: rows, offsets and events together |
+| `sources` | which agents write logs, where, and how each kind of them is read, pure |
+| `scanner`, `inventory`, `places` | which log files there are, and whose they are; where to import from on request |
+| `backlog` | what of them has to be read at all, pure |
+| `reader` | reads what is new in a log, in a thread or in a worker |
+| `worker`, `workers`, `jobs`, `frames`, `reading` | the same in processes of their own, for much at once |
+| `watcher`, `mounts` | tells when and where to look again |
+| `following` | what agents append, as it comes |
+| `importing`, `progress` | what was there already, with progress, until it ends or is cancelled |
+| `recorder`, `pace` | the one way into the ledger: rows, positions and events together, four times a second |
+| `troubles` | what cannot be read, in sentences |
 | `service` | the feature as the daemon sees it |
 
 The rows themselves are `clown_daemon.store.ledger` (pure) and `clown_daemon.store.usage` (SQL).

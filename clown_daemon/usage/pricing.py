@@ -146,7 +146,8 @@ class PriceList:
     """
 
     def __init__(self, tables: Iterable[Table]) -> None:
-        self._tables = tuple((table, _by_seller(table)) for table in tables)
+        self.tables = tuple(tables)
+        self._tables = tuple((table, _by_seller(table)) for table in self.tables)
         self._offers: dict[tuple[str, str | None, str], tuple[Offer, ...]] = {}
 
     def find(self, model: str, provider: str | None = None) -> tuple[Match, ...]:

@@ -1,80 +1,199 @@
-"""One batch, one transaction: responses, how far the files were read, and the events that say so commit together.
+"""The one way into the ledger: responses, how far the logs were read, and the events that say so commit together.
 
-That is what makes an import exactly-once across a `kill -9`: either all of it happened, or the batch is read again.
+That is what makes an import exactly-once across a `kill -9`: either all of it happened, or it is read again.
 """
 
-from collections.abc import Mapping, Sequence
-from datetime import tzinfo
-from typing import NamedTuple
+import asyncio
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
+from clown_daemon.clock import Clock
+from clown_daemon.errors import StoreUnavailableError
 from clown_daemon.protocol.events import UsageImported, UsageImportProgressed, UsageUpdated
 from clown_daemon.protocol.resources import UsageImport
-from clown_daemon.store.database import Transaction
-from clown_daemon.store.ledger import Entry
-from clown_daemon.store.usage import Added, add_entries, put_import, put_position, read_one_profile_usage
-from clown_daemon.usage.formats.claude import SOURCE
-from clown_daemon.usage.pricing import PriceList
-from clown_daemon.usage.tailer import Batch
+from clown_daemon.store.database import Database, Transaction
+from clown_daemon.store.positions import Position
+from clown_daemon.store.usage import (
+    Added,
+    add_entries,
+    price_unpriced,
+    put_import,
+    put_position,
+    read_imports,
+    read_one_profile_usage,
+    read_positions,
+)
+from clown_daemon.usage.backlog import LogName
+from clown_daemon.usage.pace import Pace
+from clown_daemon.usage.reader import Part, Price
+from clown_daemon.usage.sources import SOURCES
+
+T = TypeVar("T")
 
 
 class Recorded(NamedTuple):
-    """What a batch added, over all profiles."""
+    """What was added, over all profiles."""
 
-    records: int
-    tokens: int
-    sessions: frozenset[str]
+    records: int = 0
+    tokens: int = 0
+    sessions: frozenset[str] = frozenset()
     changed: bool = False
     """Whether any total changed: a correction adds no record."""
 
+    def __add__(self, other: object) -> "Recorded":
+        assert isinstance(other, Recorded)
+        return Recorded(
+            self.records + other.records,
+            self.tokens + other.tokens,
+            self.sessions | other.sessions,
+            self.changed or other.changed,
+        )
 
-def priced(batch: Batch, prices: PriceList) -> tuple[Entry, ...]:
-    """Price what a batch holds; blocking work of some milliseconds, for a thread."""
-    return tuple(
-        Entry(response, prices.cost(response), part.position.profile)
-        for part in batch.parts
-        for response in part.responses
-    )
+
+Tell = Callable[[Recorded], UsageImport | None]
+"""Answers how far an import is with what was just recorded; None when it is too early to tell."""
 
 
-def record_batch(
-    transaction: Transaction, batch: Batch, entries: Sequence[Entry], zone: tzinfo, *, imported: bool
-) -> Recorded:
-    """Write a batch and record one `UsageUpdated` for each profile whose totals it changes."""
-    added = add_entries(transaction.connection, entries)
-    for part in batch.parts:
-        put_position(transaction.connection, SOURCE, part.path, part.position)
-    record_added(transaction, added, zone, imported=imported)
+class Recorder:
+    """Writes what was read, one transaction at a time.
+
+    Attributes:
+        refusal: why nothing can be recorded; None while it works.
+        last_read_ms: when something of a source was recorded last, since the daemon began.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self.refusal: StoreUnavailableError | None = None
+        self.last_read_ms: dict[str, int] = {}
+        self._database = database
+        self._clock = clock
+        self._pace = Pace()
+        self._turn = asyncio.Lock()
+        self._positions: dict[LogName, Position] | None = None
+
+    async def positions(self) -> Mapping[LogName, Position]:
+        """How far every log was read."""
+        return await self._known_positions()
+
+    def wait_seconds(self, profiles: Iterable[str]) -> float:
+        """How long until something of these profiles may be recorded; 0 is now."""
+        return self._pace.wait_seconds(profiles)
+
+    async def record(self, parts: Sequence[Part], *, imported: bool, tell: Tell = lambda _: None) -> Recorded:
+        """Record parts in one transaction, once their profiles may have another update.
+
+        Args:
+            parts: those of one log in their order.
+            imported: whether it is a back-fill.
+            tell: what is told of the import in the same transaction.
+
+        Raises:
+            StoreUnavailableError: nothing of it was recorded.
+        """
+
+        def change(transaction: Transaction) -> Recorded:
+            began = time.monotonic()
+            added = add_entries(transaction.connection, (entry for part in parts for entry in part.entries))
+            for part in parts:
+                put_position(transaction.connection, part.source, part.path, part.position)
+            self._tell_added(transaction, added, began, imported=imported)
+            recorded = _sum(added)
+            state = tell(recorded)
+            if state is not None:
+                _tell_import(transaction, state)
+            return recorded
+
+        known = await self._known_positions()
+        profiles = {part.position.profile for part in parts}
+        recorded = await self._write(change, profiles)
+        known.update({(part.source, part.path): part.position for part in parts})
+        self.last_read_ms.update(dict.fromkeys((part.source for part in parts), self._clock.now_ms()))
+        return recorded
+
+    async def tell(self, state: UsageImport) -> None:
+        """Record how far an import is."""
+        await self._commit(lambda transaction: _tell_import(transaction, state))
+
+    async def interrupted(self) -> frozenset[str]:
+        """Answer the sources whose import the books take for running: their daemon died over it."""
+        states = await self._database.read(read_imports)
+        return frozenset(state.source for state in states if state.state == "running")
+
+    async def price_unpriced(self, price: Price) -> None:
+        """Price what no table knew when it was read; a release or the user's file may know it now."""
+
+        def change(transaction: Transaction) -> Recorded:
+            began = time.monotonic()
+            added = price_unpriced(transaction.connection, price)
+            self._tell_added(transaction, added, began, imported=True)
+            return _sum(added)
+
+        await self._write(change, ())
+
+    async def _known_positions(self) -> dict[LogName, Position]:
+        if self._positions is None:
+            self._positions = await self._database.read(_read_positions)
+        return self._positions
+
+    async def _write(self, change: Callable[[Transaction], Recorded], profiles: Iterable[str]) -> Recorded:
+        while True:
+            await asyncio.sleep(self._pace.wait_seconds(profiles))
+            async with self._turn:
+                if not self._pace.wait_seconds(profiles):
+                    return await self._commit(change)
+
+    async def _commit(self, change: Callable[[Transaction], T]) -> T:
+        try:
+            result = await self._database.write(change)
+        except StoreUnavailableError as error:
+            self.refusal = error
+            raise
+        self.refusal = None
+        return result
+
+    def _tell_added(
+        self, transaction: Transaction, added: Mapping[str, Added], began: float, *, imported: bool
+    ) -> None:
+        """Tell each profile what was added to it, with the profile's totals after it."""
+        for profile, found in added.items():
+            event = UsageUpdated(
+                profile=profile,
+                tokens=found.tokens,
+                cost=found.cost,
+                responses=found.responses,
+                models=tuple(sorted(found.models)),
+                agent_id=found.agent_id,
+                imported=imported,
+            )
+            now_ms, zone = transaction.now_ms, self._clock.zone
+            transaction.record(event, read_one_profile_usage(transaction.connection, profile, now_ms, zone))
+        self._pace.began(added, began)
+
+
+def _read_positions(connection: sqlite3.Connection) -> dict[LogName, Position]:
+    return {
+        (source.name, path): position
+        for source in SOURCES
+        for path, position in read_positions(connection, source.name).items()
+    }
+
+
+def _tell_import(transaction: Transaction, state: UsageImport) -> None:
+    """Keep how far an import is, and tell it: a snapshot never knows more than the events."""
+    put_import(transaction.connection, state)
+    if state.state == "done":
+        transaction.record(UsageImported(source=state.source, records_imported=state.records_imported), state)
+    else:
+        told = UsageImportProgressed(source=state.source, files_done=state.files_done, files_total=state.files_total)
+        transaction.record(told, state)
+
+
+def _sum(added: Mapping[str, Added]) -> Recorded:
     return Recorded(
         records=sum(found.responses for found in added.values()),
         tokens=sum(found.tokens.total for found in added.values()),
         sessions=frozenset(session for found in added.values() if found.responses > 0 for session in found.sessions),
         changed=bool(added),
     )
-
-
-def record_added(transaction: Transaction, added: Mapping[str, Added], zone: tzinfo, *, imported: bool) -> None:
-    """Record what was added to each profile, with the profile's totals after it."""
-    for profile, found in added.items():
-        event = UsageUpdated(
-            profile=profile,
-            tokens=found.tokens,
-            cost=found.cost,
-            responses=found.responses,
-            models=tuple(sorted(found.models)),
-            agent_id=found.agent_id,
-            imported=imported,
-        )
-        transaction.record(event, read_one_profile_usage(transaction.connection, profile, transaction.now_ms, zone))
-
-
-def record_progress(transaction: Transaction, state: UsageImport) -> None:
-    """Keep how far an import has come, and tell it: a snapshot never knows more than the events."""
-    put_import(transaction.connection, state)
-    told = UsageImportProgressed(source=SOURCE, files_done=state.files_done, files_total=state.files_total)
-    transaction.record(told, state)
-
-
-def record_imported(transaction: Transaction, state: UsageImport) -> None:
-    """Keep that an import is done, and tell it."""
-    put_import(transaction.connection, state)
-    transaction.record(UsageImported(source=SOURCE, records_imported=state.records_imported), state)

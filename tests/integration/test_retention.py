@@ -63,8 +63,13 @@ async def until_closed(client: ClientConnection) -> list[Any]:
     return frames
 
 
-async def create(daemon: RealDaemon) -> None:
-    await daemon.ask("POST", "/api/profiles", {"alias": "work", "agent_id": "claude", "provider_id": "anthropic"})
+async def change(daemon: RealDaemon, times: int) -> None:
+    """That many events."""
+    body = {"alias": "work", "agent_id": "claude", "provider_id": "anthropic"}
+    if times:
+        await daemon.ask("POST", "/api/profiles", body)
+    for number in range(times - 1):
+        await daemon.ask("PATCH", "/api/profiles/work", {"model": f"m{number}"})
 
 
 async def test_what_was_pruned_is_gone_for_history_and_resume(daemon: RealDaemon) -> None:
@@ -109,16 +114,10 @@ async def test_a_client_that_is_overtaken_by_pruning_is_told(daemon: RealDaemon)
     # 20 MB that wait for the client: more than every buffer between the log and it.
     log = await record(daemon, KEPT - 5, size=200_000)
     await daemon.start()
-    frames: list[Any] = []
     async with stream(daemon, f"?since=1&log={log}", queue=1) as client:
-        await create(daemon)
-        for number in range(KEPT - 1):
-            await daemon.ask("PATCH", "/api/profiles/work", {"model": f"m{number}"})
-            if number % 10 == 0:
-                # It is slow, and takes something now and then: who takes nothing for 10 s is cut.
-                frames.append(json.loads(await client.recv()))
+        await change(daemon, KEPT)
         await pruned(daemon, KEPT - 10)
-        frames += await until_closed(client)
+        frames = await until_closed(client)
     assert (client.close_code, client.close_reason) == (4008, "expired")
     assert frames[-1]["type"] == "Resync"
     assert frames[-1]["data"] == {"reason": "expired"}

@@ -9,11 +9,13 @@ from clown_daemon.clock import ManualClock
 from clown_daemon.paths import Paths
 from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import Event, UsageUpdated
+from clown_daemon.protocol.requests import ImportClaudeQuery
 from clown_daemon.protocol.resources import ProfileUsage, UsageImport
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent
 from clown_daemon.store.usage import read_imports, read_profile_usage
+from clown_daemon.usage.inventory import LogOwner
 from clown_daemon.usage.service import UsageService
 
 NOON = epoch_ms("2026-11-23T12:00:00Z")
@@ -28,6 +30,7 @@ class Bench:
         self.clock = clock
         self.paths = Paths.from_environment({"CLOWN_HOME": str(folder / "clown")})
         self.profiles: dict[str, Path] = {}
+        """The home of each, by alias."""
         self.events: list[Event] = []
         self.database: Database
         self.service: UsageService
@@ -57,12 +60,36 @@ class Bench:
     def restart(self) -> None:
         """A new daemon process on the same database."""
 
-        async def profiles() -> dict[str, Path]:
-            return self.profiles
+        async def owners() -> dict[str, LogOwner]:
+            return {alias: LogOwner(home, None) for alias, home in self.profiles.items()}
 
         self.service = UsageService(
-            database=self.database, clock=self.clock, environ=self.environ, paths=self.paths, profiles=profiles
+            database=self.database, clock=self.clock, environ=self.environ, paths=self.paths, owners=owners
         )
+
+    async def catch_up(self) -> None:
+        """What the daemon does first: import everything that is there."""
+        await self.service._follower.catch_up()
+        await self.service._importer.do_all()
+
+    async def look(self, *changed: Path) -> None:
+        """What the daemon does when files changed; everywhere unless it knows which."""
+        self.service._changes.add(frozenset(changed) or None)
+        await self.service._follower.read_changes()
+        while self.service._follower._pending:
+            await self.service._follower._next_change()
+            await self.service._follower.read_changes()
+        await self.service._importer.do_all()
+
+    async def import_claude(self, claude_dir: Path | str | None = None) -> str:
+        """What a daemon that does nothing else answers to `POST /api/usage/import-claude`."""
+        working = asyncio.create_task(self.service._importer.work(), name="usage.imports")
+        try:
+            query = ImportClaudeQuery(claude_dir=None if claude_dir is None else str(claude_dir))
+            return await self.service.import_claude(query)
+        finally:
+            working.cancel()
+            await asyncio.wait([working])
 
     async def totals(self) -> tuple[ProfileUsage, ...]:
         return await self.database.read(

@@ -15,16 +15,17 @@ from tests.support.usage import open_bench
 PROGRAM = """
 import asyncio, sys
 from pathlib import Path
-from clown_daemon.usage import tailer
+from clown_daemon.usage import importing, reader
 from tests.support.usage import open_bench
 
-tailer.READ_BYTES = 2048
-tailer.BATCH_RESPONSES = 5
+reader.READ_BYTES = 2048
+reader.PART_ENTRIES = reader.ANSWER_ENTRIES = 5
+importing.BATCH_ENTRIES = 5
 
 async def main():
     folder = Path(sys.argv[1])
     async with open_bench(folder) as bench:
-        await bench.service._catch_up()
+        await bench.catch_up()
 
 asyncio.run(main())
 """
@@ -65,7 +66,7 @@ async def test_an_import_killed_over_and_over_counts_everything_once(tmp_path: P
         kills += await asyncio.to_thread(_run_until_killed, tmp_path, kept)
     assert kills
     async with open_bench(tmp_path) as bench:
-        await bench.service._catch_up()
+        await bench.catch_up()
         [total] = await bench.totals()
         told = await bench.database.read(lambda connection: connection.execute(TOLD).fetchone()[0])
     assert total.today.responses == RESPONSES

@@ -12,7 +12,7 @@ from clown_daemon.protocol.events import UsageImported, UsageImportProgressed, U
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import ImportClaudeQuery, UsageQuery
 from clown_daemon.protocol.resources import UNATTRIBUTED
-from clown_daemon.usage import tailer
+from clown_daemon.usage import following, importing, reader
 from tests.support.transcripts import LOGS, line, sample
 from tests.support.usage import Bench, open_bench
 from tests.support.waiting import until
@@ -27,14 +27,14 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 async def test_an_import_says_what_it_found_and_the_second_finds_nothing(bench: Bench) -> None:
     for path in LOGS.glob("claude_*.jsonl"):
         bench.write(path.stem, path.read_bytes())
-    first = await bench.service.import_claude(ImportClaudeQuery())
+    first = await bench.import_claude()
     assert first.startswith("Imported 20 records (344,576 tokens, ")
     assert first.endswith(f" sessions) from {bench.logs}")
     assert len(bench.updates()) == 1
     assert bench.updates()[0].imported
 
     before = len(bench.events)
-    second = await bench.service.import_claude(ImportClaudeQuery(claude_dir=str(bench.home / ".claude")))
+    second = await bench.import_claude(bench.home / ".claude")
     assert second == f"Imported 0 records (0 tokens, 0 sessions) from {bench.logs}"
     assert [event.data for event in bench.events[before:]] == [UsageImported(source="claude", records_imported=0)]
     assert await bench.replayed() == await bench.totals()
@@ -72,11 +72,11 @@ async def test_a_restart_replays_nothing(bench: Bench) -> None:
 
 async def test_an_idle_restart_records_no_event(bench: Bench) -> None:
     bench.write("a", line() + line("unfinished", "unfinished").rstrip(b"\n"))
-    await bench.service._catch_up()
+    await bench.catch_up()
     count = len(bench.events)
     bench.restart()
-    await bench.service._catch_up()
-    await bench.service._tail(None)
+    await bench.catch_up()
+    await bench.look()
     assert len(bench.events) == count
     [total] = await bench.totals()
     assert total.today.responses == 2
@@ -112,7 +112,7 @@ async def test_usage_belongs_to_the_profile_whose_home_it_is_in(bench: Bench, tm
     async with bench.following():
         await until(lambda: len(bench.updates()) == 1)
         bench.profiles["work"] = tmp_path / "work"
-        bench.write("b", line("theirs", "theirs"), tmp_path / "work" / "projects")
+        bench.write("b", line("theirs", "theirs"), tmp_path / "work" / ".claude" / "projects")
         await until(lambda: len(bench.updates()) == 2)
     assert [update.profile for update in bench.updates()] == [UNATTRIBUTED, "work"]
     assert [total.profile for total in await bench.totals()] == [UNATTRIBUTED, "work"]
@@ -123,10 +123,10 @@ async def test_usage_belongs_to_the_profile_whose_home_it_is_in(bench: Bench, tm
 
 async def test_a_correction_adds_the_difference(bench: Bench) -> None:
     path = bench.write("a", line(tokens=(10, 3, 0, 0), stop_reason=None))
-    await bench.service._catch_up()
+    await bench.catch_up()
     with path.open("ab") as stream:
         stream.write(line(tokens=(10, 203, 0, 0)))
-    await bench.service._tail(frozenset([path]))
+    await bench.look(path)
     last = bench.updates()[-1]
     assert (last.responses, last.tokens.output_tokens, last.tokens.input_tokens) == (0, 200, 0)
     assert last.cost.total_cost == pytest.approx(200 * 15 / 1e6)
@@ -135,19 +135,19 @@ async def test_a_correction_adds_the_difference(bench: Bench) -> None:
 
 async def test_a_file_that_was_cut_or_replaced_is_read_again_and_counts_once(bench: Bench) -> None:
     path = bench.write("a", line("1", "1") + line("2", "2"))
-    await bench.service._catch_up()
+    await bench.catch_up()
     path.write_bytes(line("1", "1"))
-    await bench.service._tail(frozenset([path]))
+    await bench.look(path)
     path.write_bytes(line("1", "1") + line("3", "3"))
-    await bench.service._tail(frozenset([path]))
+    await bench.look(path)
     other = path.with_suffix(".new")
     other.write_bytes(line("4", "4") + line("1", "1") + line("5", "5"))
     other.replace(path)
-    await bench.service._tail(None)
+    await bench.look()
     path.write_bytes(line("6", "6") + line("1", "1") + line("7", "7"))
-    await bench.service._tail(frozenset([path]))
+    await bench.look(path)
     path.unlink()
-    await bench.service._tail(frozenset([path]))
+    await bench.look(path)
     [total] = await bench.totals()
     assert total.today.responses == 7
     assert bench.service.problems == ()
@@ -156,10 +156,12 @@ async def test_a_file_that_was_cut_or_replaced_is_read_again_and_counts_once(ben
 async def test_many_responses_come_as_few_events_with_the_same_sum(
     bench: Bench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tailer, "READ_BYTES", 4096)
-    monkeypatch.setattr(tailer, "BATCH_RESPONSES", 50)
+    monkeypatch.setattr(reader, "READ_BYTES", 4096)
+    monkeypatch.setattr(reader, "PART_ENTRIES", 10)
+    monkeypatch.setattr(reader, "ANSWER_ENTRIES", 10)
+    monkeypatch.setattr(importing, "BATCH_ENTRIES", 50)
     bench.write("a", b"".join(line(str(number), str(number), tokens=(1, 1, 1, 1)) for number in range(200)))
-    sentence = await bench.service.import_claude(ImportClaudeQuery())
+    sentence = await bench.import_claude()
     assert sentence.startswith("Imported 200 records (800 tokens, 1 session)")
     assert 3 <= len(bench.updates()) <= 5
     assert sum(update.tokens.total for update in bench.updates()) == 800
@@ -172,8 +174,10 @@ async def test_whatever_happens_a_profile_has_at_most_four_updates_a_second_and_
     # The spacing is that of the events' own times.
     monkeypatch.setattr(bench.clock, "now_ms", lambda: time.time_ns() // 1_000_000)
     # Many small batches: without folding, an import tells of each.
-    monkeypatch.setattr(tailer, "READ_BYTES", 1024)
-    monkeypatch.setattr(tailer, "BATCH_BYTES", 1024)
+    monkeypatch.setattr(reader, "READ_BYTES", 1024)
+    monkeypatch.setattr(reader, "PART_ENTRIES", 3)
+    monkeypatch.setattr(reader, "ANSWER_ENTRIES", 3)
+    monkeypatch.setattr(importing, "BATCH_ENTRIES", 3)
     path = bench.write("a", b"".join(line(f"old{n}", f"old{n}", tokens=(1, 0, 0, 0)) for n in range(100)))
     elsewhere = tmp_path / "elsewhere"
     bench.write("b", b"".join(line(f"b{n}", f"b{n}", tokens=(1, 0, 0, 0)) for n in range(100)), elsewhere / "projects")
@@ -217,7 +221,8 @@ async def test_what_was_spent_last_is_told_though_nothing_follows(bench: Bench) 
 
 
 async def test_a_full_disk_ends_nothing_and_is_made_up_for(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("clown_daemon.usage.service.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(following, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(importing, "RETRY_SECONDS", 0.01)
     bench.write("a", line())
     write = bench.database.write
     failures: list[str] = []
@@ -243,7 +248,7 @@ async def test_an_unreadable_folder_is_one_sentence_and_the_rest_goes_on(bench: 
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "projects").write_text("no folder")
     bench.write("a", line())
-    await bench.service._catch_up()
+    await bench.catch_up()
     assert bench.service.problems == (
         f"the log folder {tmp_path / 'broken' / 'projects'} cannot be read: Not a directory",
     )
@@ -252,25 +257,25 @@ async def test_an_unreadable_folder_is_one_sentence_and_the_rest_goes_on(bench: 
 
 async def test_broken_lines_are_counted_and_end_nothing(bench: Bench) -> None:
     bench.write("a", line("1", "1") + b'{"type":"assistant","message":{"usage":\n' + line("2", "2"))
-    await bench.service._catch_up()
+    await bench.catch_up()
     [state] = await bench.imports()
     assert (state.lines_broken, state.records_imported) == (1, 2)
 
 
-async def test_an_import_that_a_crash_cut_short_is_finished_by_the_next_daemon(bench: Bench) -> None:
+async def test_an_import_that_a_crash_cut_short_is_finished_by_the_next_daemon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bench.write("a", line())
-    original = bench.service._finish
 
-    async def die(*_: object) -> None:
+    async def die(*_: object, **__: object) -> None:
         raise asyncio.CancelledError
 
-    bench.service._finish = die  # type: ignore[method-assign,assignment]  # the daemon dies here
+    monkeypatch.setattr(bench.service._importer, "_end", die)  # the daemon dies here
     with pytest.raises(asyncio.CancelledError):
-        await bench.service._catch_up()
-    assert original is not None
+        await bench.catch_up()
     assert [state.state for state in await bench.imports()] == ["running"]
     bench.restart()
-    await bench.service._catch_up()
+    await bench.catch_up()
     assert [state.state for state in await bench.imports()] == ["done"]
     assert sum(update.responses for update in bench.updates()) == 1
 
@@ -290,7 +295,7 @@ async def test_a_folder_without_logs_is_refused_in_a_sentence(
 ) -> None:
     (bench.home / "empty").mkdir()
     with pytest.raises(DomainError) as raised:
-        await bench.service.import_claude(ImportClaudeQuery(claude_dir=claude_dir))
+        await bench.import_claude(claude_dir)
     assert raised.value.code is ProblemCode.BAD_REQUEST
     assert str(raised.value) == sentence.format(home=bench.home)
     assert bench.events == []
@@ -299,14 +304,14 @@ async def test_a_folder_without_logs_is_refused_in_a_sentence(
 async def test_an_import_from_elsewhere_leaves_a_profiles_logs_to_the_profile(bench: Bench, tmp_path: Path) -> None:
     bench.profiles["work"] = tmp_path / "backup" / "projects" / "work"
     bench.write("a", line("1", "1"), tmp_path / "backup" / "projects")
-    bench.write("b", line("2", "2"), bench.profiles["work"] / "projects")
-    await bench.service.import_claude(ImportClaudeQuery(claude_dir=str(tmp_path / "backup" / "projects")))
+    bench.write("b", line("2", "2"), bench.profiles["work"] / ".claude" / "projects")
+    await bench.import_claude(tmp_path / "backup" / "projects")
     assert sorted(update.profile for update in bench.updates()) == [UNATTRIBUTED, "work"]
 
 
 async def test_a_report_knows_zones_profiles_and_labels(bench: Bench) -> None:
     bench.write("a", line(at="2026-11-22T23:30:00Z"))
-    await bench.service._catch_up()
+    await bench.catch_up()
     assert (await bench.service.report(UsageQuery())).total_tokens.total == 0
     berlin = await bench.service.report(UsageQuery(tz="Europe/Berlin"))
     assert (berlin.period, berlin.total_tokens.total, berlin.total_sessions) == ("Today", 100, 1)
@@ -321,12 +326,12 @@ async def test_a_report_knows_zones_profiles_and_labels(bench: Bench) -> None:
 
 async def test_the_users_prices_count_after_a_restart_also_for_what_had_none(bench: Bench) -> None:
     bench.write("a", line(model="my-own", tokens=(1000, 0, 0, 0)))
-    await bench.service._catch_up()
+    await bench.catch_up()
     assert (await bench.service.report(UsageQuery())).total_cost.total_cost is None
     bench.paths.config_dir.mkdir(parents=True)
     bench.paths.prices_file.write_text('[models."my-own"]\ninput = 7\noutput = 1\n')
     bench.restart()
-    await bench.service._catch_up()
+    await bench.catch_up()
     assert (await bench.service.report(UsageQuery())).total_cost.total_cost == 0.007
     last = bench.updates()[-1]
     assert (last.responses, last.tokens.total, last.cost.total_cost) == (0, 0, 0.007)
