@@ -105,6 +105,20 @@ def tokens(number: int) -> str:
     return f"{value:.0f}T"
 
 
+def size(number: float) -> str:
+    """Write a number of bytes in at most seven columns: `812 B`, `9.4 KB`, `1.2 GB`; thousands, as disks count."""
+    value = float(number)
+    if value < 999.5:
+        return f"{value:.0f} B"
+    for unit in ("KB", "MB", "GB", "TB"):
+        value /= 1000
+        if value < 9.95:
+            return f"{value:.1f} {unit}"
+        if value < 999.5:
+            return f"{value:.0f} {unit}"
+    return f"{value:.0f} TB"
+
+
 def nanos(usd: float) -> int:
     """Turn dollars of the wire into whole nano-dollars."""
     return round(usd * NANOS)

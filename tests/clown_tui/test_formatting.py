@@ -35,6 +35,14 @@ def test_cleaned_text_is_one_printable_line(text: str) -> None:
     assert not any(ord(character) < 32 or 127 <= ord(character) < 160 for character in shown)
 
 
+@pytest.mark.parametrize(
+    ("number", "shown"),
+    [(0, "0 B"), (999, "999 B"), (1000, "1.0 KB"), (9_940, "9.9 KB"), (999_600, "1.0 MB"), (1_240_000_000, "1.2 GB")],
+)
+def test_sizes_are_short(number: int, shown: str) -> None:
+    assert formatting.size(number) == shown
+
+
 def test_long_text_is_bounded() -> None:
     assert formatting.clean("x" * 5000, 10) == "xxxxxxxxx…"
 

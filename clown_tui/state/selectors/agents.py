@@ -1,10 +1,11 @@
-"""Lines of the Registry & Agents pane: the registry, imports that run, and every agent with its version."""
+"""Lines of the Registry & Agents pane: the registry, imports of logs, and every agent with its version."""
 
-from clown_daemon.protocol.resources import Agent, Registry, UsageImport
+from clown_daemon.protocol.resources import Agent, Registry
 from clown_daemon.protocol.timestamps import epoch_ms
-from clown_tui.formatting import ago, bar, clean, count, fit, percent
+from clown_tui.formatting import ago, clean, fit
 from clown_tui.state.model import Model
 from clown_tui.state.rows import Cell, Line, Tone
+from clown_tui.state.selectors.imports import import_lines
 from clown_tui.state.selectors.layout import shorten
 
 
@@ -12,7 +13,7 @@ def registry_lines(model: Model, now_ms: int, width: int) -> tuple[Line, ...]:
     """Answer the pane's text, at most `width` columns; agents that are here come before those that are not."""
     agents = sorted(model.agents.values(), key=lambda agent: (not agent.installed, agent.name.casefold()))
     lines = [_registry(model.registry, now_ms)]
-    lines += [_import(entry, width) for _, entry in sorted(model.imports.items())]
+    lines += import_lines(model.imports.values(), width)
     lines += [line for agent in agents for line in _agent(agent, width)]
     problems = model.daemon.problems if model.daemon else ()
     lines += [(Cell("▲ ", Tone.WARN), Cell(clean(problem), Tone.WARN)) for problem in problems]
@@ -44,23 +45,3 @@ def _agent(agent: Agent, width: int) -> list[Line]:
         return [(Cell("✓ ", Tone.GOOD), Cell(name), Cell(clean(agent.version or "version unknown")))]
     first: Line = (Cell("▲ ", Tone.WARN), Cell(name), Cell(clean(agent.version or "version unknown"), Tone.WARN))
     return [first, (Cell("  "), Cell(clean(agent.problem), Tone.DIM))]
-
-
-def _import(entry: UsageImport, width: int) -> Line:
-    label = Cell(fit(f"{clean(entry.source)} logs", 10 if width < 40 else 14), Tone.DIM)
-    match entry.state:
-        case "running":
-            share = entry.files_done / entry.files_total if entry.files_total else 0.0
-            text = f" {percent(entry.files_done, entry.files_total)} of {count(entry.files_total)} files"
-            return (label, Cell(bar(share, 10), Tone.ACCENT), Cell(text))
-        case "done":
-            return (label, Cell("✓ ", Tone.GOOD), Cell(_imported(entry)))
-        case "failed":
-            return (label, Cell(f"✗ {clean(entry.error or 'import failed')}", Tone.BAD))
-        case "cancelled":
-            return (label, Cell("○ import cancelled", Tone.DIM))
-
-
-def _imported(entry: UsageImport) -> str:
-    broken = f", {count(entry.lines_broken)} broken lines" if entry.lines_broken else ""
-    return f"{count(entry.records_imported)} responses imported{broken}"

@@ -4,6 +4,11 @@ from clown_tui.formatting import cells, cut
 from clown_tui.state.rows import Cell, Line
 
 
+def line_width(line: Line) -> int:
+    """Answer how many columns a line takes."""
+    return sum(cells(cell.text) for cell in line)
+
+
 def shorten(line: Line, width: int) -> Line:
     """Cut a line to `width` columns."""
     kept: list[Cell] = []

@@ -282,15 +282,38 @@ def test_agents_are_told_with_version_problem_or_absence() -> None:
 @pytest.mark.parametrize(
     ("entry", "part"),
     [
-        (UsageImport(source="claude", state="running", files_done=12, files_total=24), "█████░░░░░ 50% of 24 files"),
-        (UsageImport(source="claude", state="done", records_imported=1204), "✓ 1,204 responses imported"),
-        (UsageImport(source="claude", state="done", lines_broken=2), "2 broken lines"),
+        (
+            UsageImport(
+                source="claude",
+                state="running",
+                files_done=12,
+                files_total=24,
+                bytes_done=500_000_000,
+                bytes_total=1_000_000_000,
+                bytes_per_second=310_000_000,
+                seconds_left=2.4,
+            ),
+            "█████░░░░░ 50% of 1.0 GB · 2s left · 310 MB/s",
+        ),
+        (UsageImport(source="claude", state="running", files_total=24), "░░░░░░░░░░ - of 0 B · 0 of 24 files"),
+        (UsageImport(source="claude", state="done", records_imported=1204), "✓ claude 1,204 responses"),
+        (UsageImport(source="claude", state="done", lines_broken=2), "claude 0 (2 broken)"),
+        (UsageImport(source="claude", state="done"), "✓ nothing new to import"),
         (UsageImport(source="claude", state="failed", error="no access"), "✗ no access"),
         (UsageImport(source="claude", state="cancelled"), "cancelled"),
     ],
 )
 def test_imports_show_how_far_they_are(entry: UsageImport, part: str) -> None:
     assert part in _block(registry_lines(_model(imports=(entry,)), NOW_MS, 60))
+
+
+def test_what_is_done_shares_a_line_with_the_most_first() -> None:
+    done = [
+        UsageImport(source="amp", state="done"),
+        UsageImport(source="claude", state="done", records_imported=12),
+        UsageImport(source="codex", state="done", records_imported=310, lines_broken=1),
+    ]
+    assert "✓ codex 310 (1 broken) · claude 12 responses" in _block(registry_lines(_model(imports=done), NOW_MS, 60))
 
 
 @pytest.mark.parametrize(
