@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 SEEDS ?= 200
 FIRST ?= 1
 
-.PHONY: setup run test interop soak check bench screenshots docs clean
+.PHONY: setup run test interop real-agents soak check bench screenshots docs clean
 
 setup: $(STAMP)
 
@@ -32,6 +32,11 @@ soak: setup
 interop: setup
 	$(BIN)/python -m tests.interop.install
 	$(BIN)/python -m pytest -m interop tests/interop $(ARGS)
+
+# The real agents against a provider on loopback, fetched from their registry into .interop/ (1.5 GB).
+real-agents: setup
+	$(BIN)/python -m tests.interop.agents.install
+	$(BIN)/python -m pytest -m real_agents tests/interop/agents $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .
