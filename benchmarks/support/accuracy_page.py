@@ -1,6 +1,7 @@
 """`docs/accuracy.md`: the comparison as a page, with the smallest file for each difference."""
 
 from benchmarks.support.ccusage import VERSION
+from benchmarks.support.days import DaysRow
 from benchmarks.support.minimal_logs import CASES, Case, shown
 from benchmarks.support.reckoning import Row
 
@@ -22,7 +23,16 @@ One home each, with the logs of one agent.
 | agent | what the logs hold | Clown | ccusage | why |
 |---|---|---|---|---|
 """
-MIDDLE = """
+DAYS = """
+## Days
+
+Sessions around the midnights of three zones and the days whose clocks change, without the traps that ccusage has wrong
+above; tokens of a day but for the output. That Clown has each day right is a test (`make test`).
+
+| agent | days of | days | wrong in ccusage | why |
+|---|---|---|---|---|
+"""
+SMALL = """
 ## The smallest files
 
 | | agent | what ccusage does | billed (input, output, writes, reads; $) | Clown | ccusage |
@@ -30,7 +40,7 @@ MIDDLE = """
 """
 
 
-def page(scenes: list[Row], cases: list[Row]) -> str:
+def page(scenes: list[Row], cases: list[Row], days: list[DaysRow]) -> str:
     """Answer the whole page."""
     numbers = {case.name: number for number, case in enumerate(CASES, start=1)}
     faults = {case.name: case.fault for case in CASES}
@@ -49,8 +59,9 @@ def page(scenes: list[Row], cases: list[Row]) -> str:
         )
         for row in cases
     ]
+    cut = [_cells(row.agent, row.zone, str(row.days), str(row.off), row.why) for row in days]
     files = [_files(numbers[case.name], case) for case in CASES]
-    return HEAD + "\n".join(rows) + "\n" + MIDDLE + "\n".join(small) + "\n\n" + "\n".join(files)
+    return "\n".join((HEAD + "\n".join(rows), DAYS + "\n".join(cut), SMALL + "\n".join(small), "", *files))
 
 
 def _cells(*cells: str) -> str:

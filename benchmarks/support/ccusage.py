@@ -39,6 +39,16 @@ class Counted(NamedTuple):
     def tokens(self) -> tuple[int, int, int, int]:
         return self[:4]
 
+    def plus(self, other: "Counted") -> "Counted":
+        """Both together."""
+        return Counted(
+            self.input + other.input,
+            self.output + other.output,
+            self.cache_write + other.cache_write,
+            self.cache_read + other.cache_read,
+            self.usd + other.usd,
+        )
+
 
 def program() -> Path | None:
     """Answer the native program, fetched the first time; None without npm."""
@@ -56,6 +66,18 @@ def program() -> Path | None:
     if native is not None:
         native.chmod(0o755)  # the package's own starter does so, too
     return native
+
+
+def required() -> Path:
+    """The same where nothing can be done without it.
+
+    Raises:
+        RuntimeError: there is no npm.
+    """
+    found = program()
+    if found is None:
+        raise RuntimeError("there is no npm on this machine to fetch ccusage with")
+    return found
 
 
 def daily(ccusage: Path, home: Path, zone: str = "UTC") -> Run:
@@ -81,12 +103,25 @@ def by_agent(report: dict[str, Any]) -> dict[str, Counted]:
     sums: dict[str, Counted] = {}
     for day in report.get("daily", []):
         for told in day["agents"]:
-            known = sums.get(told["agent"], Counted())
-            sums[told["agent"]] = Counted(
-                known.input + told["inputTokens"],
-                known.output + told["outputTokens"],
-                known.cache_write + told["cacheCreationTokens"],
-                known.cache_read + told["cacheReadTokens"],
-                known.usd + told["totalCost"],
-            )
+            sums[told["agent"]] = sums.get(told["agent"], Counted()).plus(_counted(told))
     return sums
+
+
+def by_day(report: dict[str, Any], agent: str) -> dict[str, Counted]:
+    """What it counted for an agent on each day."""
+    return {
+        day["period"]: _counted(told)
+        for day in report.get("daily", [])
+        for told in day["agents"]
+        if told["agent"] == agent
+    }
+
+
+def _counted(told: dict[str, Any]) -> Counted:
+    return Counted(
+        told["inputTokens"],
+        told["outputTokens"],
+        told["cacheCreationTokens"],
+        told["cacheReadTokens"],
+        told["totalCost"],
+    )

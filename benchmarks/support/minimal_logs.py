@@ -56,6 +56,12 @@ def claude(
     return {"type": "assistant", "timestamp": at, "sessionId": "s1", **request, "message": message}
 
 
+def calling(line: dict[str, Any], **arguments: Any) -> dict[str, Any]:
+    """The same response, with a call of a tool."""
+    call = {"type": "tool_use", "id": "t1", "name": "find", "input": arguments}
+    return {**line, "message": {**line["message"], "content": [call]}}
+
+
 def codex(kind: str, **payload: Any) -> dict[str, Any]:
     """A line of Codex."""
     return {"timestamp": AT, "type": kind, "payload": payload}
@@ -166,6 +172,14 @@ CASES = (
         (1, 10, 0, 0),
         0.000153,
         "drops a line whose unused count is null",
+    ),
+    Case(
+        "null ids in arguments",
+        "claude",
+        {CLAUDE: (calling(claude("m1", SMALL, request_id="r1"), id=None),)},
+        (1, 10, 0, 0),
+        0.000153,
+        'drops a response whose tool is called with `"id": null`',
     ),
     Case(
         "long context",

@@ -9,6 +9,10 @@ from typing import Literal, NamedTuple
 ServiceTier = Literal["standard", "fast", "priority", "flex", "batch"]
 """How a request was served; each has prices of its own."""
 
+SOURCES_OF_SUMS = frozenset({"droid"})
+"""Sources that tell what many responses had together, and not how large one was: nothing says that one of them passed a
+long-context threshold."""
+
 
 class Response(NamedTuple):
     """One billed response, as a log or a proxy tells it. Tokens are in five classes that do not overlap."""
@@ -56,7 +60,9 @@ class Response(NamedTuple):
 
     @property
     def whole_input_tokens(self) -> int:
-        """All input, cached or not: what long-context thresholds are measured by."""
+        """All input, cached or not: what long-context thresholds are measured by; 0 where that is not known."""
+        if self.source in SOURCES_OF_SUMS:
+            return 0
         return self.input_tokens + self.cache_read_tokens + self.cache_write_tokens
 
 

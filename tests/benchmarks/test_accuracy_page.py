@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.support.accuracy_page import page
+from benchmarks.support.days import DaysRow
 from benchmarks.support.minimal_logs import CASES, Case, contents, write
 from benchmarks.support.reckoning import Reckoning, Row
 
@@ -26,7 +27,8 @@ def test_costs_are_equal_within_a_billionth_of_a_dollar() -> None:
 def test_the_page_links_each_difference_to_its_smallest_file() -> None:
     case = CASES[0]
     row = Row(case.agent, "a trap", BILLED, None, BILLED._replace(usd=0.0), (case.name,))
-    text = page([row], [row._replace(name=case.name)])
+    text = page([row], [row._replace(name=case.name)], [DaysRow("claude", "UTC", 50, 1)])
+    assert "| claude | UTC | 50 | 1 | dates a response by its last line, not by its first |" in text
     assert "| claude | a trap | not read | $-0.500000 | [1](#1-no-request-id) |" in text
     assert "### 1 no request id" in text
     assert "caf\\xe9" in text

@@ -14,6 +14,9 @@ from clown_daemon.store.ledger import Response
 LARGEST_COUNT = 2**24
 """No response has more tokens; a larger number is damage, and would spoil every total for ever."""
 
+LAST_MS = 253_402_300_799_999
+"""The end of the year 9999; a later instant is damage."""
+
 UNKNOWN_MODEL = "unknown"
 """Where a log does not say which model answered: counted and listed, never priced."""
 
@@ -92,6 +95,17 @@ def kind_of(text: bytes | msgspec.Raw) -> str | None:
         ValueError: it is no object, or its type is no text.
     """
     return _kind_decoder.decode(text).type
+
+
+def instant(at_ms: float) -> int:
+    """Answer epoch milliseconds.
+
+    Raises:
+        ValueError: they are no instant.
+    """
+    if not 0 <= at_ms <= LAST_MS:
+        raise ValueError(f"{at_ms} is no instant")
+    return int(at_ms)
 
 
 _Read = TypeVar("_Read")

@@ -66,7 +66,7 @@ def invalid_utf8(stage: Stage) -> None:
     """Bytes that are no text, once in a line that bills and once in one that does not."""
     session = Session(stage)
     session.turn(1)
-    session.respond(block=broken_text())
+    session.respond(block=broken_text(), alone=True)
     session.transcript.result(session.wait(), "toolu_1", msgspec.Raw(b'"\xff\xfe\x80"'))
     session.turn(1)
     stage.spring(Trap.INVALID_UTF8)
@@ -78,10 +78,10 @@ def strange_arguments(stage: Stage) -> None:
     session = Session(stage)
     fake = {"id": "msg_fake", "model": "claude-opus-4-5", "usage": {"input_tokens": 9_999, "output_tokens": 99_999}}
     billed = {"type": "assistant", "message": fake, "requestId": "req_fake", "timestamp": "2026-03-08T00:00:00.000Z"}
-    session.respond(block=tool_use("toolu_1", "mcp__db__find", id=None, requestId=None, sessionId=None))
+    session.respond(block=tool_use("toolu_1", "mcp__db__find", id=None, requestId=None, sessionId=None), alone=True)
     stage.spring(Trap.NULL_ID_IN_ARGUMENTS)
-    session.respond(block=tool_use("toolu_2", "Write", usage={"input_tokens": 7}, **billed))
-    session.respond(block=tool_use("toolu_3", "Write", content=msgspec.json.encode(billed).decode() + "\n"))
+    session.respond(block=tool_use("toolu_2", "Write", usage={"input_tokens": 7}, **billed), alone=True)
+    session.respond(block=tool_use("toolu_3", "Write", content=msgspec.json.encode(billed).decode() + "\n"), alone=True)
     session.transcript.result(session.wait(), "toolu_3", msgspec.json.encode(billed).decode() + "\n")
     stage.spring(Trap.ARGUMENTS_LIKE_USAGE)
     save(stage, session)
