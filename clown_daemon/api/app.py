@@ -35,6 +35,9 @@ ROUTES = (
     # Usage
     web.get("/api/usage", usage.get_usage),
     web.post("/api/usage/import-claude", usage.import_claude),
+    web.post("/api/usage/import", usage.import_usage),
+    web.post("/api/usage/import/cancel", usage.cancel_imports),
+    web.get("/api/usage/sources", usage.list_usage_sources),
     # The daemon, and everything at once
     web.get("/api/daemon/status", daemon.get_status),
     web.post(SHUTDOWN_PATH, daemon.shut_down),

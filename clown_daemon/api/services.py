@@ -15,8 +15,10 @@ from clown_daemon.histogram import Histogram
 from clown_daemon.protocol.events import ShutdownReason
 from clown_daemon.protocol.replies import Detection, Message, OutputPage, ProfileMessage, RunStarted, RunStopped
 from clown_daemon.protocol.requests import (
+    CancelImports,
     CreateProfile,
     ImportClaudeQuery,
+    ImportUsage,
     OutputQuery,
     RunProfile,
     UpdateProfile,
@@ -30,7 +32,9 @@ from clown_daemon.protocol.resources import (
     ProfileDetail,
     ProfileSummary,
     Provider,
+    UsageImport,
     UsageReport,
+    UsageSource,
 )
 from clown_daemon.protocol.stream import HEARTBEAT_SECONDS
 from clown_daemon.store.database import Database
@@ -75,6 +79,9 @@ class Usage(Protocol):
 
     async def report(self, query: UsageQuery) -> UsageReport: ...
     async def import_claude(self, query: ImportClaudeQuery) -> str: ...
+    async def import_usage(self, request: ImportUsage) -> UsageImport: ...
+    async def cancel_imports(self, request: CancelImports) -> tuple[UsageImport, ...]: ...
+    async def sources(self) -> tuple[UsageSource, ...]: ...
 
 
 class DaemonFacts(Protocol):

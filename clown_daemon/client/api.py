@@ -25,7 +25,15 @@ from clown_daemon.protocol.replies import (
     RunStarted,
     RunStopped,
 )
-from clown_daemon.protocol.requests import CreateProfile, Period, RunProfile, ShutDown, UpdateProfile
+from clown_daemon.protocol.requests import (
+    CancelImports,
+    CreateProfile,
+    ImportUsage,
+    Period,
+    RunProfile,
+    ShutDown,
+    UpdateProfile,
+)
 from clown_daemon.protocol.resources import (
     AgentDetail,
     AgentSummary,
@@ -35,7 +43,9 @@ from clown_daemon.protocol.resources import (
     Provider,
     ProviderSummary,
     Snapshot,
+    UsageImport,
     UsageReport,
+    UsageSource,
 )
 
 if TYPE_CHECKING:
@@ -180,6 +190,20 @@ class DaemonApi:
         """Read Claude Code's logs in; answers a sentence."""
         query = {"claude_dir": claude_dir}
         return await self._call("POST", "/api/usage/import-claude", str, query=query, seconds=IMPORT_SECONDS)
+
+    async def import_usage(self, request: ImportUsage) -> UsageImport:
+        """Begin to read an agent's logs in; events tell how it goes."""
+        return await self._call("POST", "/api/usage/import", UsageImport, body=request, seconds=WORK_SECONDS)
+
+    async def cancel_imports(self, source: str | None = None) -> tuple[UsageImport, ...]:
+        """End the imports of a source, or all; answers how far they came."""
+        request = CancelImports(source=source)
+        path = "/api/usage/import/cancel"
+        return await self._call("POST", path, tuple[UsageImport, ...], body=request, seconds=WORK_SECONDS)
+
+    async def usage_sources(self) -> tuple[UsageSource, ...]:
+        """Whose logs are read, from where, and what of them cannot be read."""
+        return await self._get("/api/usage/sources", tuple[UsageSource, ...])
 
     # -- the daemon --
 

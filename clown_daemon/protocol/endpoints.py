@@ -18,9 +18,11 @@ from clown_daemon.protocol.replies import (
     RunStopped,
 )
 from clown_daemon.protocol.requests import (
+    CancelImports,
     CreateProfile,
     EventsQuery,
     ImportClaudeQuery,
+    ImportUsage,
     MetricsQuery,
     OutputQuery,
     ProfilesQuery,
@@ -39,7 +41,9 @@ from clown_daemon.protocol.resources import (
     Provider,
     ProviderSummary,
     Snapshot,
+    UsageImport,
     UsageReport,
+    UsageSource,
 )
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -222,6 +226,40 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         query=ImportClaudeQuery,
         data=str,
         example="/api/usage/import-claude?claude_dir=/home/dev/.claude",
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/usage/import",
+        name="import_usage",
+        group="usage",
+        summary="Begin to read an agent's logs in.",
+        note="Answers the import as it begins; `UsageImportProgressed` and `UsageImported` follow. What is known "
+        "already is not counted again. One that runs already is answered as it is; with another path it is `busy`.",
+        body=ImportUsage,
+        data=UsageImport,
+        status=202,
+        problems=(ProblemCode.BUSY,),
+        example_body=ImportUsage(source="codex"),
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/usage/import/cancel",
+        name="cancel_imports",
+        group="usage",
+        summary="End imports that run or wait; answers how far each came.",
+        note="What was read stays. What was not is left alone, unless it changes, until it is imported again or the "
+        "daemon is restarted.",
+        body=CancelImports,
+        data=tuple[UsageImport, ...],
+        example_body=CancelImports(source="codex"),
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/usage/sources",
+        name="list_usage_sources",
+        group="usage",
+        summary="Whose logs are read, from where, and what of them cannot be read.",
+        data=tuple[UsageSource, ...],
     ),
     # -- the daemon, and everything at once
     Endpoint(

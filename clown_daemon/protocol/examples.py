@@ -60,8 +60,10 @@ from clown_daemon.protocol.resources import (
     Tokens,
     UsageAggregates,
     UsageBucket,
+    UsageFolder,
     UsageImport,
     UsageReport,
+    UsageSource,
 )
 from clown_daemon.protocol.stream import (
     ControlData,
@@ -267,6 +269,20 @@ REPLIES: dict[str, object] = {
     "ProviderSummary": ProviderSummary(id="anthropic", name="Anthropic", type="anthropic", default_model=None),
     "Provider": PROVIDER,
     "UsageReport": REPORT,
+    "UsageImport": IMPORT,
+    "UsageSource": UsageSource(
+        source="claude",
+        agent_id="claude",
+        name="Claude Code",
+        state="following",
+        folders=(UsageFolder(path="/home/dev/.claude/projects", profile="unattributed", state="watched"),),
+        files=7,
+        bytes=1000,
+        records=42,
+        lines_broken=1,
+        last_read=NOW,
+        problems=("the log /home/dev/.claude/projects/-w/a.jsonl cannot be read: Permission denied",),
+    ),
     "DaemonStatus": DaemonStatus(
         status="running",
         pid=12345,

@@ -137,6 +137,25 @@ class ImportClaudeQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """A Claude configuration folder, or its `projects` folder; where Claude Code itself looks unless given."""
 
 
+USAGE_SOURCES = ("claude", "codex", "gemini", "qwen", "copilot")
+"""Whose logs can be read."""
+
+
+class ImportUsage(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /api/usage/import`."""
+
+    source: Annotated[str, _text(enum=USAGE_SOURCES)]
+    path: Folder | None = None
+    """The agent's folder, that of its logs in it, or one log; where the agent itself keeps them unless given."""
+
+
+class CancelImports(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /api/usage/import/cancel`."""
+
+    source: Annotated[str, _text(enum=USAGE_SOURCES)] | None = None
+    """Null is every import."""
+
+
 class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of `GET /api/events`."""
 

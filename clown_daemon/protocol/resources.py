@@ -313,6 +313,45 @@ class UsageImport(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
 
 
+SourceState = Literal["following", "importing", "cancelled", "absent", "unsupported"]
+"""`absent`: the agent has no logs here. `cancelled`: an import was, and what it did not read is left alone.
+`unsupported`: what the agent writes is not known, and not guessed."""
+
+FolderState = Literal["watched", "polled", "unread", "absent"]
+"""`polled`: nobody tells what changes in it, so it is looked at every two seconds."""
+
+
+class UsageFolder(msgspec.Struct, frozen=True, kw_only=True):
+    """A folder in which an agent keeps logs."""
+
+    path: str
+    profile: str
+    """Whose usage it is: an alias, or `unattributed`."""
+    state: FolderState
+
+
+class UsageSource(msgspec.Struct, frozen=True, kw_only=True):
+    """An item of `GET /api/usage/sources`: an agent's logs, and how reading them goes."""
+
+    source: str
+    agent_id: str
+    name: str
+    state: SourceState
+    folders: tuple[UsageFolder, ...] = ()
+    """The agent's own ones, and those of profiles that are there."""
+    files: int = 0
+    """How many logs there were at the last look at everything, at most 30 s ago, and how large."""
+    bytes: int = 0
+    records: int = 0
+    """Responses of this agent in the ledger."""
+    lines_broken: int = 0
+    """What should bill and cannot be read; the rest of its log counts."""
+    last_read: Instant | None = None
+    """When something of it was recorded last; null: not since the daemon started."""
+    problems: tuple[str, ...] = ()
+    """What cannot be read, one sentence each; many are folded."""
+
+
 # -- the daemon, and everything at once -------------------------------------------------------------------------------
 
 

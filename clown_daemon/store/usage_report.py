@@ -70,6 +70,12 @@ def has_usage(connection: sqlite3.Connection, profile: str) -> bool:
     return bool(row[0])
 
 
+def responses_by_agent(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many responses of each agent are in the ledger."""
+    rows = connection.execute("SELECT agent_id, sum(responses) FROM usage_series GROUP BY agent_id")
+    return {row[0]: row[1] for row in rows}
+
+
 def _profile_report(
     profile: str, sums: Sums, sessions: int, runtime_secs: int, last_ms: int | None
 ) -> ProfileUsageReport:

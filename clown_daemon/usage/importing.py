@@ -36,6 +36,7 @@ class Import:
 
     Attributes:
         source: whose logs they are.
+        path: where somebody said they are.
         always: whether its end is told although nothing was new.
         left: the logs that were not read to their ends.
         recorded: what is in the ledger because of it.
@@ -45,8 +46,9 @@ class Import:
         settled: set when it has ended, or waits for the database.
     """
 
-    def __init__(self, source: str, files: Iterable[LogFile], *, always: bool) -> None:
+    def __init__(self, source: str, files: Iterable[LogFile], *, always: bool, path: str | None = None) -> None:
         self.source = source
+        self.path = path
         self.always = always
         self.left: dict[LogName, LogFile] = {(file.source, file.path): file for file in files}
         self.recorded = Recorded()
@@ -94,10 +96,19 @@ class Importer:
         """Answer the import of a source that runs or waits for its turn."""
         return next((entry for entry in self._imports if entry.source == source), None)
 
+    def left_alone(self, source: str) -> bool:
+        """Whether an import was cancelled, and logs of the source were left alone since."""
+        return any(of == source for of, _ in self._set_aside)
+
     def keeps(self, file: LogFile) -> bool:
-        """Whether a log is not to be followed: an import will read it, or one that was cancelled left it alone."""
+        """Whether a log is not to be followed: an import will read it, or one that was cancelled left it alone.
+
+        One that changed since is followed from now on.
+        """
         name = (file.source, file.path)
-        return self._set_aside.get(name) == file or any(name in entry.left for entry in self._imports)
+        if self._set_aside.get(name, file) != file:
+            del self._set_aside[name]
+        return name in self._set_aside or any(name in entry.left for entry in self._imports)
 
     def add(self, entry: Import) -> None:
         """Have an import done when it is its turn."""

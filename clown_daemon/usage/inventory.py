@@ -5,7 +5,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from clown_daemon.protocol.resources import UNATTRIBUTED
 from clown_daemon.usage.scanner import Root, Scan, find_roots, scan, with_roots
+from clown_daemon.usage.sources import SOURCES
+from clown_daemon.usage.status import LogFolder
 from clown_daemon.usage.watcher import Folder, Hint
 
 
@@ -53,6 +56,17 @@ class Inventory:
         """Answer the folders to watch."""
         return [Folder(root.folder, root.nested) for root in await self.roots()]
 
+    async def places(self) -> tuple[Mapping[str, list[LogFolder]], frozenset[str]]:
+        """Answer the folders where logs may be, by source, and which of them are there."""
+        places: dict[str, list[LogFolder]] = {source.name: [] for source in SOURCES}
+        for root in await self.roots():
+            places[root.source].append(LogFolder(root.folder, root.profile))
+        for source in SOURCES:
+            if not source.kinds:
+                places[source.name] = [LogFolder(str(path), UNATTRIBUTED) for path in source.folders(self._environ)]
+        paths = {folder.path for folders in places.values() for folder in folders}
+        return places, await asyncio.to_thread(_existing, paths)
+
     async def look(self, hint: Hint = None) -> Scan:
         """Look at everything, or only at what changed."""
         found = await asyncio.to_thread(scan, await self.roots(), hint)
@@ -68,3 +82,7 @@ class Inventory:
         also = tuple(roots)
         known = with_roots(await self.roots(), also)
         return await asyncio.to_thread(scan, known, [Path(root.folder) for root in also])
+
+
+def _existing(paths: Iterable[str]) -> frozenset[str]:
+    return frozenset(path for path in paths if Path(path).is_dir())

@@ -10,10 +10,29 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from clown_daemon.errors import DomainError
+from clown_daemon.protocol.names import nearest_name
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.resources import UNATTRIBUTED
 from clown_daemon.usage.scanner import Root, roots_below, scan
-from clown_daemon.usage.sources import Source
+from clown_daemon.usage.sources import BY_NAME, SOURCES, Source
+
+
+def source_called(name: str) -> Source:
+    """Answer the source of this name.
+
+    Raises:
+        DomainError: there is none, or its logs cannot be read.
+    """
+    source = BY_NAME.get(name)
+    readable = [known.name for known in SOURCES if known.kinds]
+    if source is None:
+        near = nearest_name(name, readable)
+        sentence = f"source: there is no source {name!r}" + (f"; did you mean {near}?" if near else "")
+        raise DomainError(ProblemCode.INVALID_FIELD, sentence, hint=f"sources: {', '.join(readable)}")
+    if not source.kinds:
+        sentence = f"source: what {source.title} writes is not known, so it is not read"
+        raise DomainError(ProblemCode.INVALID_FIELD, sentence, hint=f"sources: {', '.join(readable)}")
+    return source
 
 
 def roots_to_import(

@@ -5,6 +5,7 @@ Builds the parts of this package and connects them; what they do stands in their
 
 import asyncio
 import sqlite3
+from collections import Counter
 from collections.abc import Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -12,19 +13,20 @@ from clown_daemon.clock import Clock
 from clown_daemon.errors import DomainError
 from clown_daemon.paths import Paths
 from clown_daemon.protocol.problems import ProblemCode
-from clown_daemon.protocol.requests import ImportClaudeQuery, UsageQuery
-from clown_daemon.protocol.resources import UNATTRIBUTED, UsageReport
+from clown_daemon.protocol.requests import CancelImports, ImportClaudeQuery, ImportUsage, UsageQuery
+from clown_daemon.protocol.resources import UNATTRIBUTED, UsageImport, UsageReport, UsageSource
 from clown_daemon.store.database import Database
 from clown_daemon.store.periods import span_of
-from clown_daemon.store.usage_report import has_usage, read_report
+from clown_daemon.store.usage_report import has_usage, read_report, responses_by_agent
 from clown_daemon.usage.following import Follower
 from clown_daemon.usage.importing import Import, Importer
 from clown_daemon.usage.inventory import Inventory, Owners
-from clown_daemon.usage.places import roots_to_import
+from clown_daemon.usage.places import roots_to_import, source_called
 from clown_daemon.usage.price_files import PriceFiles, load_prices
 from clown_daemon.usage.pricing import PriceList
 from clown_daemon.usage.recorder import Recorder
-from clown_daemon.usage.sources import BY_NAME
+from clown_daemon.usage.sources import BY_NAME, SOURCES, Source
+from clown_daemon.usage.status import Seen, describe
 from clown_daemon.usage.troubles import Troubles
 from clown_daemon.usage.watcher import Changes, Watcher
 
@@ -121,6 +123,65 @@ class UsageService:
         return (
             f"Imported {_counted(recorded.records, 'record')} ({_counted(recorded.tokens, 'token')},"
             f" {_counted(len(recorded.sessions), 'session')}) from {where}"
+        )
+
+    async def import_usage(self, request: ImportUsage) -> UsageImport:
+        """Begin an import; answer it as it begins, or as it is when it runs already.
+
+        Raises:
+            DomainError: there is no such source, there are no logs, or others of the source are being imported.
+            StoreUnavailableError: nothing was begun.
+        """
+        source = source_called(request.source)
+        running = self._importer.of(source.name)
+        if running is not None and running.path != request.path:
+            raise DomainError(
+                ProblemCode.BUSY,
+                f"logs of {source.title} are being imported already",
+                hint="wait for `UsageImported`, or cancel it",
+            )
+        if running is not None:
+            return running.state or await self._importer.announce(running)
+        roots = await asyncio.to_thread(roots_to_import, source, request.path, self._environ)
+        found = await self._inventory.look_also(roots)
+        entry = Import(source.name, found.files, always=True, path=request.path)
+        state = await self._importer.announce(entry)
+        self._importer.add(entry)
+        return state
+
+    async def cancel_imports(self, request: CancelImports) -> tuple[UsageImport, ...]:
+        """End imports; answer how far they came.
+
+        Raises:
+            DomainError: there is no such source.
+        """
+        if request.source is not None:
+            source_called(request.source)
+        return await self._importer.cancel(request.source)
+
+    async def sources(self) -> tuple[UsageSource, ...]:
+        """Answer `GET /api/usage/sources`."""
+        places, existing = await self._inventory.places()
+        records = await self._database.read(responses_by_agent)
+        broken: Counter[str] = Counter()
+        for (source, _), position in (await self._recorder.positions()).items():
+            broken[source] += position.lines_broken
+        return tuple(
+            describe(source, places[source.name], existing, self._watcher.polled, self._seen(source, records, broken))
+            for source in SOURCES
+        )
+
+    def _seen(self, source: Source, records: Mapping[str, int], broken: Mapping[str, int]) -> Seen:
+        files, size = self._inventory.found.get(source.name, (0, 0))
+        return Seen(
+            files=files,
+            bytes=size,
+            records=records.get(source.agent_id, 0),
+            lines_broken=broken.get(source.name, 0),
+            last_read_ms=self._recorder.last_read_ms.get(source.name),
+            problems=self._troubles.of(source.name),
+            importing=self._importer.of(source.name) is not None,
+            left_alone=self._importer.left_alone(source.name),
         )
 
     async def _price_list(self) -> PriceList:

@@ -159,6 +159,14 @@ SOURCES: tuple[Source, ...] = (
         defaults=(".copilot",),
         kinds=(LogKind("copilot", "session-state/*/events.jsonl", "lines", CopilotParser),),
     ),
+    Source(
+        name="grok",
+        agent_id="grok",
+        title="Grok CLI",
+        homes=(Home("GROK_HOME"),),
+        defaults=(".grok",),
+        kinds=(),
+    ),
 )
 """In the order in which they are read."""
 

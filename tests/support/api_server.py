@@ -24,8 +24,10 @@ from clown_daemon.protocol.events import EventData, ProfileDeleted
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import Detection, Message, OutputPage, ProfileMessage, RunStarted, RunStopped
 from clown_daemon.protocol.requests import (
+    CancelImports,
     CreateProfile,
     ImportClaudeQuery,
+    ImportUsage,
     OutputQuery,
     RunProfile,
     UpdateProfile,
@@ -42,7 +44,9 @@ from clown_daemon.protocol.resources import (
     Provider,
     Tokens,
     UsageAggregates,
+    UsageImport,
     UsageReport,
+    UsageSource,
 )
 from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
@@ -165,6 +169,15 @@ class FakeUsage:
 
     async def import_claude(self, query: ImportClaudeQuery) -> str:
         return f"0 records were imported from {query.claude_dir}"
+
+    async def import_usage(self, request: ImportUsage) -> UsageImport:
+        return UsageImport(source=request.source, state="running")
+
+    async def cancel_imports(self, request: CancelImports) -> tuple[UsageImport, ...]:
+        return (UsageImport(source=request.source or "claude", state="cancelled"),)
+
+    async def sources(self) -> tuple[UsageSource, ...]:
+        return (UsageSource(source="claude", agent_id="claude", name="Claude Code", state="absent"),)
 
 
 @dataclass

@@ -83,10 +83,16 @@ class Bench:
 
     async def import_claude(self, claude_dir: Path | str | None = None) -> str:
         """What a daemon that does nothing else answers to `POST /api/usage/import-claude`."""
-        working = asyncio.create_task(self.service._importer.work(), name="usage.imports")
-        try:
+        async with self.importing():
             query = ImportClaudeQuery(claude_dir=None if claude_dir is None else str(claude_dir))
             return await self.service.import_claude(query)
+
+    @asynccontextmanager
+    async def importing(self) -> AsyncIterator[None]:
+        """Do imports beside the test, and nothing else."""
+        working = asyncio.create_task(self.service._importer.work(), name="usage.imports")
+        try:
+            yield
         finally:
             working.cancel()
             await asyncio.wait([working])

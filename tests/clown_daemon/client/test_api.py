@@ -15,7 +15,7 @@ from clown_daemon.protocol import codec
 from clown_daemon.protocol.endpoint import KEY_HEADER
 from clown_daemon.protocol.examples import REPLIES
 from clown_daemon.protocol.replies import EventPage
-from clown_daemon.protocol.requests import CreateProfile, RunProfile, UpdateProfile
+from clown_daemon.protocol.requests import CreateProfile, ImportUsage, RunProfile, UpdateProfile
 
 
 @dataclass
@@ -80,6 +80,9 @@ CALLS: list[tuple[Call, str, object]] = [
     (lambda api: api.providers(), "GET /api/providers", (REPLIES["ProviderSummary"],)),
     (lambda api: api.provider("anthropic"), "GET /api/providers/anthropic", REPLIES["Provider"]),
     (lambda api: api.usage("7d", tz="UTC"), "GET /api/usage?period=7d&tz=UTC", REPLIES["UsageReport"]),
+    (lambda api: api.import_usage(ImportUsage(source="codex")), "POST /api/usage/import", REPLIES["UsageImport"]),
+    (lambda api: api.cancel_imports("codex"), "POST /api/usage/import/cancel", (REPLIES["UsageImport"],)),
+    (lambda api: api.usage_sources(), "GET /api/usage/sources", (REPLIES["UsageSource"],)),
     (lambda api: api.import_claude("/x"), "POST /api/usage/import-claude?claude_dir=/x", "42 records"),
     (lambda api: api.daemon_status(), "GET /api/daemon/status", REPLIES["DaemonStatus"]),
     (lambda api: api.shutdown(), "POST /api/daemon/shutdown", REPLIES["Message"]),
