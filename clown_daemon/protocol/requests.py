@@ -137,7 +137,7 @@ class ImportClaudeQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     """A Claude configuration folder, or its `projects` folder; where Claude Code itself looks unless given."""
 
 
-USAGE_SOURCES = ("claude", "codex", "gemini", "qwen", "copilot")
+USAGE_SOURCES = ("claude", "codex", "opencode", "gemini", "qwen", "copilot", "amp", "droid")
 """Whose logs can be read."""
 
 

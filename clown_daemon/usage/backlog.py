@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 from clown_daemon.store.positions import Position
 from clown_daemon.usage.reader import NOT_DONE, Task
-from clown_daemon.usage.sources import LogFile
+from clown_daemon.usage.sources import KINDS, LogFile, Pages
 
 LogName = tuple[str, str]
 """The source and the path of a log."""
@@ -48,8 +48,10 @@ def to_read(
 
 def bytes_left(task: Task) -> int:
     """Answer how much of a log is new, most likely."""
-    offset = task.known.offset if task.known else 0
-    return task.file.size - offset if offset <= task.file.size else task.file.size
+    offset, size = task.known.offset if task.known else 0, task.file.size
+    if isinstance(KINDS[task.file.kind].reading, Pages):
+        return max(0, size - offset)  # what shrinks was tidied up, not cut
+    return size - offset if offset <= size else size
 
 
 def _is_as_it_was(file: LogFile, position: Position) -> bool:

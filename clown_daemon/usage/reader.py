@@ -10,11 +10,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from clown_daemon.store.ledger import Costs, Entry, Response, merge
 from clown_daemon.store.positions import Position
-from clown_daemon.usage.sources import KINDS, LogFile
+from clown_daemon.usage.pages import UnreadablePagesError
+from clown_daemon.usage.sources import KINDS, Document, Lines, LogFile, Pages
 
 READ_BYTES = 1024 * 1024
 PART_BYTES = 8 * 1024 * 1024
@@ -110,7 +112,10 @@ def read_log(task: Task, price: Price) -> Iterator[Part]:
     Raises:
         UnreadableError: it cannot be opened, or is none.
     """
-    path = task.file.path
+    path, reading = task.file.path, KINDS[task.file.kind].reading
+    if isinstance(reading, Pages):
+        yield from _read_pages(task, reading, price)
+        return
     try:
         # A pipe that took the file's place must not keep us waiting.
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -119,7 +124,7 @@ def read_log(task: Task, price: Price) -> Iterator[Part]:
     except OSError as error:
         raise UnreadableError(f"the log {path} cannot be read: {error.strerror}") from error
     try:
-        yield from _Log(task, descriptor, price).read()
+        yield from _Log(task, reading, descriptor, price).read()
     except OSError as error:
         raise UnreadableError(f"the log {path} cannot be read: {error.strerror}") from error
     finally:
@@ -129,30 +134,30 @@ def read_log(task: Task, price: Price) -> Iterator[Part]:
 class _Log:
     """One open log."""
 
-    def __init__(self, task: Task, descriptor: int, price: Price) -> None:
+    def __init__(self, task: Task, reading: Lines | Document, descriptor: int, price: Price) -> None:
         self._task = task
+        self._whole = isinstance(reading, Document)
         self._descriptor = descriptor
         self._price = price
-        self._kind = KINDS[task.file.kind]
         self._status = os.fstat(descriptor)
         self._head = os.pread(descriptor, FINGERPRINT_BYTES, 0) if stat.S_ISREG(self._status.st_mode) else b""
         known = self._recognised()
         self._start = known.offset if known else 0
         self._lines_broken = known.lines_broken if known else 0
-        self._parser = self._kind.parser(known.state if known else b"")
+        self._parser = reading.parser(known.state if known else b"")
 
     def read(self) -> Iterator[Part]:
         path = self._task.file.path
         if not stat.S_ISREG(self._status.st_mode):
             raise UnreadableError(f"{path} is no file, and is not read")
-        if self._kind.reading == "document" and self._status.st_size > LARGEST_DOCUMENT_BYTES:
+        if self._whole and self._status.st_size > LARGEST_DOCUMENT_BYTES:
             limit = LARGEST_DOCUMENT_BYTES // 2**20
             raise UnreadableError(f"the log {path} is larger than {limit} MiB, and is not read")
         last = self._task.known
         for responses, position, bytes_read in self._read_on():
             broken = position.lines_broken - (last.lines_broken if last else 0)
             if responses or position != last:
-                entries = tuple(self._priced(responses))
+                entries = tuple(_priced(self._task, responses, self._price))
                 yield Part(self._task.file.source, path, entries, position, bytes_read, max(0, broken))
             last = position
 
@@ -193,7 +198,7 @@ class _Log:
     def _recognised(self) -> Position | None:
         """Answer where to go on; None: from the start, since it is new or another one, or always read whole."""
         known = self._task.known
-        if known is None or self._kind.reading == "document" or self._status.st_size < known.offset:
+        if known is None or self._whole or self._status.st_size < known.offset:
             return None
         now = _fingerprint(self._head, known.offset, self._before(known.offset))
         return known if now == known.fingerprint else None
@@ -202,17 +207,36 @@ class _Log:
         start = max(0, offset - FINGERPRINT_BYTES)
         return os.pread(self._descriptor, offset - start, start)
 
-    def _priced(self, responses: list[Response]) -> Iterator[Entry]:
-        """Answer each response once, although a log may tell it several times."""
-        provider, profile = self._task.provider, self._task.file.profile
-        folded: dict[str, Entry] = {}
-        for response in responses:
-            entry = Entry(response, None, profile)
-            kept = folded.get(response.key)
-            folded[response.key] = entry if kept is None else merge(kept, entry)
-        for entry in folded.values():
-            response = entry.response if provider is None else entry.response._replace(provider=provider)
-            yield Entry(response, self._price(response), profile)
+
+def _read_pages(task: Task, reading: Pages, price: Price) -> Iterator[Part]:
+    """Have a file read by its own reader, which knows by its state where to go on."""
+    file, known = task.file, task.known
+    reached = Position(file.inode, 0, b"", file.profile) if known is None else known._replace(inode=file.inode)
+    try:
+        for page in reading.read(Path(file.path), reached.state):
+            broken = reached.lines_broken + page.rows_broken
+            reached = reached._replace(state=page.state, size=NOT_DONE, lines_broken=broken)
+            entries = tuple(_priced(task, page.responses, price))
+            yield Part(file.source, file.path, entries, reached, 0, page.rows_broken)
+    except UnreadablePagesError as error:
+        raise UnreadableError(str(error)) from error
+    # As it was before it was read: what is written meanwhile is for the next time.
+    end = reached._replace(offset=file.size, profile=file.profile, size=file.size, modified_ns=file.modified_ns)
+    if end != known:
+        yield Part(file.source, file.path, (), end, max(0, file.size - reached.offset), 0)
+
+
+def _priced(task: Task, responses: Iterable[Response], price: Price) -> Iterator[Entry]:
+    """Answer each response once, although a log may tell it several times."""
+    provider, profile = task.provider, task.file.profile
+    folded: dict[str, Entry] = {}
+    for response in responses:
+        entry = Entry(response, None, profile)
+        kept = folded.get(response.key)
+        folded[response.key] = entry if kept is None else merge(kept, entry)
+    for entry in folded.values():
+        response = entry.response if provider is None else entry.response._replace(provider=provider)
+        yield Entry(response, price(response), profile)
 
 
 def _end(before: bytes, data: bytes, length: int) -> bytes:

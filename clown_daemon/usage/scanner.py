@@ -5,6 +5,7 @@ folder that holds it, else to nobody (`unattributed`). Paths are real paths, so 
 names is read once. Only regular files are ever opened: a pipe would wait for ever.
 """
 
+import contextlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -125,7 +126,7 @@ class _Look:
             elif _holds(root, path):
                 folders = PurePath(path).relative_to(root.folder).parts[:-1]
                 if parts := _below(root.parts, *folders):
-                    self._links.append((path, root, parts))
+                    self._links.append((_log_of(path, root.kind), root, parts))
 
     def follow_links(self) -> None:
         """Look at what may be anything; folders behind links are looked at once, by their real path."""
@@ -161,10 +162,14 @@ class _Look:
         if not stat.S_ISREG(status.st_mode):
             self._fail(root, f"{path} is {_nature(status.st_mode)}, no file, and is not read")
             return
+        size, modified_ns = status.st_size, status.st_mtime_ns
+        for suffix in root.kind.companions:
+            with contextlib.suppress(OSError):
+                companion = Path(path + suffix).stat()
+                size += companion.st_size
+                modified_ns = max(modified_ns, companion.st_mtime_ns)
         owner = self._owner(path, root)
-        self.found[path] = LogFile(
-            root.source, root.kind.name, path, owner, status.st_ino, status.st_size, status.st_mtime_ns
-        )
+        self.found[path] = LogFile(root.source, root.kind.name, path, owner, status.st_ino, size, modified_ns)
 
     def _owner(self, path: str, root: Root) -> str:
         """Answer whose a file is that was found below a root, perhaps behind a link."""
@@ -187,6 +192,12 @@ def _once(roots: Iterable[Root]) -> tuple[Root, ...]:
     for root in roots:
         by_folder.setdefault((root.kind.name, root.folder), root)
     return tuple(by_folder.values())
+
+
+def _log_of(path: str, kind: LogKind) -> str:
+    """Answer the log that a file belongs to: itself, unless it is a companion."""
+    suffix = next((suffix for suffix in kind.companions if path.endswith(suffix)), "")
+    return path.removesuffix(suffix)
 
 
 def _holds(root: Root, path: str) -> bool:

@@ -5,21 +5,43 @@ has below its home. A kind of files is told by a pattern below that folder. An a
 here all the same, without kinds: it is said, not guessed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
+from clown_daemon.usage import droid_sessions, opencode_database
+from clown_daemon.usage.formats.amp import AmpParser
 from clown_daemon.usage.formats.claude import ClaudeParser
 from clown_daemon.usage.formats.codex import CodexParser
 from clown_daemon.usage.formats.copilot import CopilotParser
 from clown_daemon.usage.formats.gemini import GeminiDocumentParser, GeminiParser
+from clown_daemon.usage.formats.opencode import OpenCodeParser
 from clown_daemon.usage.formats.parser import Parser
 from clown_daemon.usage.formats.qwen import QwenParser
-
-Reading = Literal["lines", "document"]
-"""How a file is read: on from where the last read ended, or whole whenever it changed."""
+from clown_daemon.usage.pages import Page
 
 ANY_DEPTH = "**"
+
+
+class Lines(NamedTuple):
+    """Files that only grow: they are read on from where the last read ended."""
+
+    parser: Callable[[bytes], Parser]
+    """Makes one that goes on from a state."""
+
+
+class Document(NamedTuple):
+    """Files that are written anew: they are read whole whenever they changed."""
+
+    parser: Callable[[bytes], Parser]
+
+
+class Pages(NamedTuple):
+    """Files with a reader of their own, which knows by its state where to go on."""
+
+    read: Callable[[Path, bytes], Iterator[Page]]
+    companions: tuple[str, ...] = ()
+    """What is added to the names of other files that a change may be in."""
 
 
 class LogKind(NamedTuple):
@@ -29,9 +51,7 @@ class LogKind(NamedTuple):
     """Tells its parser, also to another process."""
     pattern: str
     """Below the agent's folder, `/` between the parts; the last part is the file's name, `**` any number of folders."""
-    reading: Reading
-    parser: Callable[[bytes], Parser]
-    """Makes one that goes on from a state."""
+    reading: Lines | Document | Pages
 
     @property
     def folder(self) -> PurePosixPath:
@@ -42,6 +62,11 @@ class LogKind(NamedTuple):
                 break
             fixed.append(part)
         return PurePosixPath(*fixed)
+
+    @property
+    def companions(self) -> tuple[str, ...]:
+        """What is added to a log's name for other files that a change may be in."""
+        return self.reading.companions if isinstance(self.reading, Pages) else ()
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -119,7 +144,7 @@ SOURCES: tuple[Source, ...] = (
         title="Claude Code",
         homes=(Home("CLAUDE_CONFIG_DIR", several=True),),
         defaults=(".claude", ".config/claude"),
-        kinds=(LogKind("claude", "projects/**/*.jsonl", "lines", ClaudeParser),),
+        kinds=(LogKind("claude", "projects/**/*.jsonl", Lines(ClaudeParser)),),
     ),
     Source(
         name="codex",
@@ -128,8 +153,19 @@ SOURCES: tuple[Source, ...] = (
         homes=(Home("CODEX_HOME"),),
         defaults=(".codex",),
         kinds=(
-            LogKind("codex", "sessions/**/*.jsonl", "lines", CodexParser),
-            LogKind("codex-archived", "archived_sessions/**/*.jsonl", "lines", CodexParser),
+            LogKind("codex", "sessions/**/*.jsonl", Lines(CodexParser)),
+            LogKind("codex-archived", "archived_sessions/**/*.jsonl", Lines(CodexParser)),
+        ),
+    ),
+    Source(
+        name="opencode",
+        agent_id="opencode",
+        title="OpenCode",
+        homes=(Home("XDG_DATA_HOME", "opencode"),),
+        defaults=(".local/share/opencode",),
+        kinds=(
+            LogKind("opencode", "opencode*.db", Pages(opencode_database.read_rows, companions=("-wal",))),
+            LogKind("opencode-message", "storage/message/*/*.json", Document(OpenCodeParser)),
         ),
     ),
     Source(
@@ -139,8 +175,8 @@ SOURCES: tuple[Source, ...] = (
         homes=(Home("GEMINI_CLI_HOME", ".gemini"),),
         defaults=(".gemini",),
         kinds=(
-            LogKind("gemini", "tmp/*/chats/session-*.jsonl", "lines", GeminiParser),
-            LogKind("gemini-document", "tmp/*/chats/session-*.json", "document", GeminiDocumentParser),
+            LogKind("gemini", "tmp/*/chats/session-*.jsonl", Lines(GeminiParser)),
+            LogKind("gemini-document", "tmp/*/chats/session-*.json", Document(GeminiDocumentParser)),
         ),
     ),
     Source(
@@ -149,7 +185,7 @@ SOURCES: tuple[Source, ...] = (
         title="Qwen Code",
         homes=(Home("QWEN_RUNTIME_DIR"), Home("QWEN_HOME")),
         defaults=(".qwen",),
-        kinds=(LogKind("qwen", "projects/*/chats/*.jsonl", "lines", QwenParser),),
+        kinds=(LogKind("qwen", "projects/*/chats/*.jsonl", Lines(QwenParser)),),
     ),
     Source(
         name="copilot",
@@ -157,7 +193,23 @@ SOURCES: tuple[Source, ...] = (
         title="Copilot CLI",
         homes=(Home("COPILOT_HOME"),),
         defaults=(".copilot",),
-        kinds=(LogKind("copilot", "session-state/*/events.jsonl", "lines", CopilotParser),),
+        kinds=(LogKind("copilot", "session-state/*/events.jsonl", Lines(CopilotParser)),),
+    ),
+    Source(
+        name="amp",
+        agent_id="amp",
+        title="Amp",
+        homes=(Home("XDG_DATA_HOME", "amp"),),
+        defaults=(".local/share/amp",),
+        kinds=(LogKind("amp", "threads/*.json", Document(AmpParser)),),
+    ),
+    Source(
+        name="droid",
+        agent_id="droid",
+        title="Droid",
+        homes=(Home("FACTORY_HOME_OVERRIDE", ".factory"),),
+        defaults=(".factory",),
+        kinds=(LogKind("droid", "sessions/**/*.settings.json", Pages(droid_sessions.read_rows)),),
     ),
     Source(
         name="grok",

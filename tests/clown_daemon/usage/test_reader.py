@@ -1,6 +1,7 @@
 import os
 import random
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,10 @@ from clown_daemon.store.ledger import Costs, Response
 from clown_daemon.store.positions import Position
 from clown_daemon.usage import reader
 from clown_daemon.usage.formats import lines
+from clown_daemon.usage.formats.claude import ClaudeParser
+from clown_daemon.usage.pages import Page, UnreadablePagesError
 from clown_daemon.usage.reader import Task, UnreadableError, read_log, read_logs
-from clown_daemon.usage.sources import KINDS
+from clown_daemon.usage.sources import KINDS, Document, Pages
 from tests.support.reading import Ledger, chunks, log_file, told
 from tests.support.transcripts import LOGS, line, sample
 from tests.support.unprivileged import run_unprivileged
@@ -272,7 +275,7 @@ print(len(answer.parts), answer.finished, [(found.source, found.sentence) for fo
 def test_a_document_is_read_whole_whenever_it_changed_and_not_when_it_is_huge(
     log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kind = KINDS["claude"]._replace(reading="document")
+    kind = KINDS["claude"]._replace(reading=Document(ClaudeParser))
     monkeypatch.setattr(reader, "KINDS", {"claude": kind})
     ledger = Ledger()
     log.write_bytes(numbered(1))
@@ -303,3 +306,59 @@ def test_the_real_logs_are_read() -> None:
     [part] = read_log(Task(log_file(sample("main_then_resumed")), None, None), free)
     assert len(part.entries) == 4
     assert isinstance(part.position, Position)
+
+
+# -- with a reader of their own ---------------------------------------------------------------------------------------
+
+
+def paged(monkeypatch: pytest.MonkeyPatch, *pages: Page | UnreadablePagesError) -> list[bytes]:
+    """Have logs read by pages; answer the states that were gone on from."""
+    states: list[bytes] = []
+
+    def read(path: Path, state: bytes) -> Iterator[Page]:
+        assert path.exists()
+        states.append(state)
+        for page in pages:
+            if isinstance(page, UnreadablePagesError):
+                raise page
+            if page.state > state:
+                yield page
+
+    monkeypatch.setattr(reader, "KINDS", {"claude": KINDS["claude"]._replace(reading=Pages(read))})
+    return states
+
+
+def response(key: str) -> Response:
+    return Response("claude", "claude", key, "p", "m", "s", None, 0, 1, 1, 0, 0, 0)
+
+
+def test_pages_are_kept_with_their_states_and_the_end_with_size_and_time(
+    ledger: Ledger, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = paged(monkeypatch, Page((response("1"), response("1")), b"a", 1), Page((response("2"),), b"b", 2))
+    log.write_bytes(b"12345")
+    parts = ledger.read(log)
+    assert [(told([part]), part.position.state, part.position.size) for part in parts] == [
+        (["1"], b"a", reader.NOT_DONE),
+        (["2"], b"b", reader.NOT_DONE),
+        ([], b"b", 5),
+    ]
+    assert sum(part.bytes_read for part in parts) == 5
+    assert ledger.position(log).lines_broken == 3
+    assert ledger.read(log) == []
+    assert ledger.read(log, suspicious=True) == []
+    log.write_bytes(b"123")  # tidied up: nothing is read again
+    assert [(part.entries, part.bytes_read) for part in ledger.read(log)] == [((), 0)]
+    assert states == [b"", b"b", b"b"]
+
+
+def test_pages_that_cannot_be_read_are_told_and_tried_again(
+    ledger: Ledger, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    states = paged(monkeypatch, Page((response("1"),), b"a", 0), UnreadablePagesError("it is locked"))
+    log.write_bytes(b"12345")
+    for _ in range(2):
+        with pytest.raises(UnreadableError, match="it is locked"):
+            ledger.read(log)
+    assert states == [b"", b"a"]
+    assert ledger.keys == ["1"]

@@ -174,3 +174,20 @@ def test_a_folder_of_very_many_files_is_looked_at_like_any_other(logs: Path, roo
     for number in range(2000):
         (logs / f"{number}.jsonl").touch()
     assert len(scan(roots).files) == 2000
+
+
+# -- databases --------------------------------------------------------------------------------------------------------
+
+
+def test_a_change_in_the_companion_of_a_database_is_one_of_the_database(tmp_path: Path) -> None:
+    folder = tmp_path / ".local" / "share" / "opencode"
+    database = write(folder / "opencode.db", "12345")
+    roots = find_roots({"HOME": str(tmp_path)}, {})
+    [before] = scan(roots).files
+    os.utime(write(folder / "opencode.db-wal", "123"), (2_000_000_000, 2_000_000_000))
+    write(folder / "opencode.db-shm", "1")
+    for within in (None, [folder / "opencode.db-wal"], [database], [folder]):
+        [after] = scan(roots, within).files
+        assert (after.path, after.size, after.modified_ns) == (str(database), 8, 2_000_000_000 * 10**9)
+    assert (before.size, before.kind, before.inode) == (5, "opencode", database.stat().st_ino)
+    assert scan(roots, [folder / "opencode.db-shm"]).files == ()
