@@ -119,6 +119,7 @@ async def measure() -> dict[str, float]:
             agents=nothing,
             providers=_NoProviders(),
             usage=nothing,
+            reports=nothing,
             daemon=cast("Any", _Facts()),
             database=database,
             broadcaster=Broadcaster(database_reader=nothing, log=database.log, head=0),

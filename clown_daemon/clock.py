@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from datetime import datetime, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -80,10 +80,19 @@ class ManualClock:
         return self._name
 
 
+def midnight_ms(day: date, zone: tzinfo) -> int:
+    """The instant at which a day begins in the zone."""
+    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
+
+
+def local_date(at_ms: int, zone: tzinfo) -> date:
+    """The day of an instant in the zone."""
+    return datetime.fromtimestamp(at_ms / 1000, zone).date()
+
+
 def start_of_day_ms(at_ms: int, zone: tzinfo) -> int:
     """The instant at which the day of `at_ms` began in the zone; right also on days of 23 and 25 hours."""
-    day = datetime.fromtimestamp(at_ms / 1000, zone).date()
-    return round(datetime(day.year, day.month, day.day, tzinfo=zone).timestamp() * 1000)
+    return midnight_ms(local_date(at_ms, zone), zone)
 
 
 def local_zone_name(environ: Mapping[str, str] = os.environ) -> str:

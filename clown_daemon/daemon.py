@@ -40,6 +40,7 @@ from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
 from clown_daemon.store.profiles import read_profiles
 from clown_daemon.store.retention import Limits, Pruner
 from clown_daemon.usage.inventory import LogOwner
+from clown_daemon.usage.reports import UsageReports
 from clown_daemon.usage.service import UsageService
 from clown_daemon.vitals import watch_lag
 
@@ -101,6 +102,7 @@ async def run_daemon(
                         agents=parts.agents,
                         providers=parts.catalogue,
                         usage=parts.usage,
+                        reports=UsageReports(database=database, clock=clock, providers=parts.catalogue.providers),
                         daemon=parts.facts,
                         database=database,
                         broadcaster=broadcaster,

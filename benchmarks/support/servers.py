@@ -94,6 +94,7 @@ async def clown() -> AsyncIterator[Server]:
             agents=nothing,
             providers=nothing,
             usage=nothing,
+            reports=nothing,
             daemon=nothing,
             database=database,
             broadcaster=broadcaster,

@@ -34,6 +34,9 @@ ROUTES = (
     web.get("/api/providers/{id}", providers.get_provider),
     # Usage
     web.get("/api/usage", usage.get_usage),
+    web.get("/api/usage/series", usage.get_usage_series),
+    web.get("/api/usage/sessions", usage.list_usage_sessions),
+    web.get("/api/usage/export", usage.export_usage),
     web.post("/api/usage/import-claude", usage.import_claude),
     web.post("/api/usage/import", usage.import_usage),
     web.post("/api/usage/import/cancel", usage.cancel_imports),

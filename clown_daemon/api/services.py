@@ -22,7 +22,10 @@ from clown_daemon.protocol.requests import (
     OutputQuery,
     RunProfile,
     UpdateProfile,
+    UsageExportQuery,
     UsageQuery,
+    UsageSeriesQuery,
+    UsageSessionsQuery,
 )
 from clown_daemon.protocol.resources import (
     AgentDetail,
@@ -37,7 +40,9 @@ from clown_daemon.protocol.resources import (
     UsageSource,
 )
 from clown_daemon.protocol.stream import HEARTBEAT_SECONDS
+from clown_daemon.protocol.usage_reports import SessionPage, UsageSeries
 from clown_daemon.store.database import Database
+from clown_daemon.usage.reports import Export
 
 
 class Profiles(Protocol):
@@ -74,10 +79,18 @@ class Providers(Protocol):
     def providers(self) -> Mapping[str, ProviderManifest]: ...
 
 
-class Usage(Protocol):
-    """The ledger."""
+class Reports(Protocol):
+    """What the ledger says."""
 
     async def report(self, query: UsageQuery) -> UsageReport: ...
+    async def series(self, query: UsageSeriesQuery) -> UsageSeries: ...
+    async def sessions(self, query: UsageSessionsQuery) -> SessionPage: ...
+    async def export(self, query: UsageExportQuery) -> Export: ...
+
+
+class Usage(Protocol):
+    """What fills the ledger."""
+
     async def import_claude(self, query: ImportClaudeQuery) -> str: ...
     async def import_usage(self, request: ImportUsage) -> UsageImport: ...
     async def cancel_imports(self, request: CancelImports) -> tuple[UsageImport, ...]: ...
@@ -118,6 +131,7 @@ class Services:
     agents: Agents
     providers: Providers
     usage: Usage
+    reports: Reports
     daemon: DaemonFacts
     database: Database
     broadcaster: Broadcaster

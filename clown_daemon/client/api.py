@@ -26,11 +26,14 @@ from clown_daemon.protocol.replies import (
     RunStopped,
 )
 from clown_daemon.protocol.requests import (
+    Bucket,
     CancelImports,
     CreateProfile,
+    Dimension,
     ImportUsage,
     Period,
     RunProfile,
+    SessionOrder,
     ShutDown,
     UpdateProfile,
 )
@@ -47,6 +50,7 @@ from clown_daemon.protocol.resources import (
     UsageReport,
     UsageSource,
 )
+from clown_daemon.protocol.usage_reports import SessionPage, UsageSeries
 
 if TYPE_CHECKING:
     import httpx
@@ -185,6 +189,20 @@ class DaemonApi:
         """What was used in a period; days are cut in `tz`, an IANA zone, else in the daemon's."""
         query = {"period": period, "profile": profile, "model": model, "tz": tz}
         return await self._get("/api/usage", UsageReport, query)
+
+    async def usage_series(
+        self, period: Period = "7d", *, bucket: Bucket = "day", by: Dimension = "profile", tz: str | None = None
+    ) -> UsageSeries:
+        """What was used in each hour or day of a period, one line for each profile, model, ..."""
+        query = {"period": period, "bucket": bucket, "by": by, "tz": tz}
+        return await self._get("/api/usage/series", UsageSeries, query)
+
+    async def usage_sessions(
+        self, period: Period = "today", *, sort: SessionOrder = "last_used", after: str | None = None, limit: int = 100
+    ) -> SessionPage:
+        """A page of the sessions of a period; `after` is the `next` of the page before."""
+        query = {"period": period, "sort": sort, "after": after, "limit": limit}
+        return await self._get("/api/usage/sessions", SessionPage, query)
 
     async def import_claude(self, claude_dir: str | None = None) -> str:
         """Read Claude Code's logs in; answers a sentence."""

@@ -7,7 +7,7 @@ with a newer daemon.
 
 import re
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 
@@ -223,12 +223,32 @@ def decode_query(query: Mapping[str, str], type_: type[T]) -> T:
     try:
         asked = msgspec.convert(dict(query), type=type_, strict=False)
     except msgspec.ValidationError as error:
-        raise _translate(error, known=known, invalid="invalid_field") from None
+        refusal = _translate(error, known=known, invalid="invalid_field")
+        raise _unknown_word(refusal, query, type_) or refusal from None
     for name in query:
         # The library reads the word "null" as nothing; a parameter that is not meant is left out.
         if getattr(asked, name) is None:
             raise DecodeError("invalid_field", f"{name}: a parameter has a value, or is left out", field=name)
     return asked
+
+
+def _unknown_word(refusal: DecodeError, query: Mapping[str, str], type_: Any) -> DecodeError | None:
+    """Say the same better where a parameter takes one of a few words: name them, and the nearest one."""
+    name = refusal.field or ""
+    words = _words_of(get_type_hints(type_).get(name))
+    if not words:
+        return None
+    near = nearest_name(query[name], words)
+    known = f"known: {', '.join(words)}"
+    hint = f"did you mean {near!r}? {known}" if near else known
+    return DecodeError(refusal.code, f"unknown {name} {query[name]!r}", field=name, hint=hint)
+
+
+def _words_of(hint: Any) -> tuple[str, ...]:
+    """The words that a `Literal`, or one that may be left out, stands for."""
+    if get_origin(hint) is Literal:
+        return tuple(word for word in get_args(hint) if isinstance(word, str))
+    return tuple(word for choice in get_args(hint) for word in _words_of(choice))
 
 
 def _field_names(type_: Any) -> tuple[str, ...]:

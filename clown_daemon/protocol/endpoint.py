@@ -32,8 +32,9 @@ class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """For commands; `NoBody` is empty or `{}`."""
     data: Any = None
     """The type of the reply's `data`, or of the bare reply."""
-    shape: Literal["envelope", "bare", "document", "text", "stream"] = "envelope"
-    """`bare`: `data` without the envelope. `document`: any JSON object. `text`: no JSON. `stream`: a WebSocket."""
+    shape: Literal["envelope", "bare", "document", "table", "text", "stream"] = "envelope"
+    """`bare`: `data` without the envelope. `document`: any JSON object. `table`: the envelope, or CSV. `text`: no JSON.
+    `stream`: a WebSocket."""
     status: int = 200
     problems: tuple[ProblemCode, ...] = ()
     """Those that do not follow from the rest; see `problems_of`."""

@@ -30,7 +30,10 @@ from clown_daemon.protocol.requests import (
     ShutDown,
     StreamQuery,
     UpdateProfile,
+    UsageExportQuery,
     UsageQuery,
+    UsageSeriesQuery,
+    UsageSessionsQuery,
 )
 from clown_daemon.protocol.resources import (
     AgentDetail,
@@ -45,6 +48,10 @@ from clown_daemon.protocol.resources import (
     UsageReport,
     UsageSource,
 )
+from clown_daemon.protocol.usage_reports import SessionPage, UsageExport, UsageSeries
+
+OF_USAGE = (ProblemCode.UNKNOWN_PROFILE, ProblemCode.UNKNOWN_AGENT, ProblemCode.UNKNOWN_PROVIDER)
+"""Of calls that narrow the ledger down."""
 
 ENDPOINTS: tuple[Endpoint, ...] = (
     # -- profiles and their runs
@@ -210,11 +217,47 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path="/api/usage",
         name="get_usage",
         group="usage",
-        summary="Tokens, cost and sessions of a period, in all and by profile.",
+        summary="Tokens, cost and sessions of a period, in all and by profile, agent, provider and model.",
         query=UsageQuery,
         data=UsageReport,
-        problems=(ProblemCode.UNKNOWN_PROFILE,),
+        problems=OF_USAGE,
         example="/api/usage?period=week&tz=Europe/Berlin",
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/usage/series",
+        name="get_usage_series",
+        group="usage",
+        summary="Tokens and cost of each hour or day, for charts.",
+        query=UsageSeriesQuery,
+        data=UsageSeries,
+        problems=OF_USAGE,
+        example="/api/usage/series?bucket=day&period=30d&by=model",
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/usage/sessions",
+        name="list_usage_sessions",
+        group="usage",
+        summary="The sessions of a period with what each used in it.",
+        query=UsageSessionsQuery,
+        data=SessionPage,
+        problems=OF_USAGE,
+        example="/api/usage/sessions?period=7d&sort=cost&limit=10",
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/usage/export",
+        name="export_usage",
+        group="usage",
+        summary="A row for each day, profile, agent, provider and model: CSV for spreadsheets, or JSON.",
+        note="Costs in CSV are exact decimals; an unknown one is empty. A text that a spreadsheet would take for a "
+        "formula begins with an apostrophe.",
+        query=UsageExportQuery,
+        data=UsageExport,
+        shape="table",
+        problems=OF_USAGE,
+        example="/api/usage/export?format=json&period=30d",
     ),
     Endpoint(
         method="POST",

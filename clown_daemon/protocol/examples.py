@@ -45,6 +45,7 @@ from clown_daemon.protocol.resources import (
     Daemon,
     DaemonStatus,
     ModelUsage,
+    PartUsage,
     PeriodUsage,
     Profile,
     ProfileDetail,
@@ -73,6 +74,14 @@ from clown_daemon.protocol.stream import (
     StreamError,
     Subscribed,
     Unsubscribed,
+)
+from clown_daemon.protocol.usage_reports import (
+    ExportRow,
+    SessionPage,
+    SessionUsage,
+    UsageExport,
+    UsageLine,
+    UsageSeries,
 )
 
 AT_MS = 1_767_868_200_123
@@ -228,6 +237,7 @@ PROFILE_DETAIL = ProfileDetail(
     created_at="2026-01-07T09:00:00Z",
     profile_home="/home/dev/.local/share/clown/profiles/my-project",
 )
+PART = PartUsage(tokens=TOKENS, cost=COST, responses=2)
 REPORT = UsageReport(
     period="Today",
     total_tokens=TOKENS,
@@ -239,7 +249,62 @@ REPORT = UsageReport(
             "my-project": ProfileUsageReport(
                 profile="my-project", tokens=TOKENS, cost=COST, sessions=1, runtime_secs=900, last_used=NOW
             )
-        }
+        },
+        by_agent={"claude": PART},
+        by_provider={"anthropic": PART},
+        by_model={"claude-sonnet-4": PART},
+    ),
+)
+SERIES = UsageSeries(
+    period="Last 30 days",
+    bucket="day",
+    by="model",
+    time_zone="Europe/Berlin",
+    start_ms=1_765_321_200_000,
+    end_ms=1_767_913_200_000,
+    lines=(UsageLine(name="claude-sonnet-4", buckets=(UsageBucket(1_767_826_800_000, 47_300, 0.058125),)),),
+)
+SESSIONS = SessionPage(
+    period="Last 7 days",
+    sessions=(
+        SessionUsage(
+            session="5b1d4adc-6f6a-4f0e-9a53-5d7b2f1c0e44",
+            agent_id="claude",
+            parent_session=None,
+            profiles=("my-project",),
+            models=("claude-sonnet-4",),
+            projects=("/home/dev/my-project",),
+            tokens=TOKENS,
+            cost=COST,
+            responses=2,
+            unpriced_responses=0,
+            first_used=NOW,
+            last_used=NOW,
+        ),
+    ),
+    next=None,
+)
+EXPORT = UsageExport(
+    period="Last 30 days",
+    time_zone="Europe/Berlin",
+    rows=(
+        ExportRow(
+            date="2026-01-08",
+            profile="my-project",
+            agent_id="claude",
+            provider="anthropic",
+            model="claude-sonnet-4",
+            responses=2,
+            unpriced_responses=0,
+            input_tokens=TOKENS.input_tokens,
+            output_tokens=TOKENS.output_tokens,
+            cache_creation_5m_input_tokens=TOKENS.cache_creation_input_tokens,
+            cache_creation_1h_input_tokens=0,
+            cache_read_input_tokens=TOKENS.cache_read_input_tokens,
+            reasoning_output_tokens=0,
+            web_searches=0,
+            cost=COST,
+        ),
     ),
 )
 
@@ -283,6 +348,9 @@ REPLIES: dict[str, object] = {
         last_read=NOW,
         problems=("the log /home/dev/.claude/projects/-w/a.jsonl cannot be read: Permission denied",),
     ),
+    "UsageSeries": SERIES,
+    "SessionPage": SESSIONS,
+    "UsageExport": EXPORT,
     "DaemonStatus": DaemonStatus(
         status="running",
         pid=12345,

@@ -22,6 +22,9 @@ from clown_daemon.protocol.problems import MEANING, STATUS, Problem, ProblemCode
 from clown_daemon.protocol.schemas import Schema, event_schemas, reference, schemas_of, summary_of
 
 JSON = "application/json"
+CSV = "text/csv"
+FILE_NAME = "Content-Disposition"
+IN_ENVELOPE = frozenset({"envelope", "table"})
 KEY_PATTERN = f"^[!-~]{{1,{MAX_KEY_CHARACTERS}}}$"
 
 _DESCRIPTION = f"""\
@@ -38,6 +41,7 @@ The token is asked of callers that the daemon does not know by other means; a wr
 """
 _STATUS_WORDS = {101: "The WebSocket is open.", 200: "Done.", 201: "Created.", 202: "Begun."}
 _HEADERS: dict[str, Schema] = {
+    FILE_NAME: {"description": "A name for the file.", "schema": {"type": "string"}, "required": True},
     "ETag": {"description": "The identity of this reply.", "schema": {"type": "string"}, "required": True},
     "Retry-After": {"description": "Seconds.", "schema": {"type": "integer", "minimum": 0}},
     "WWW-Authenticate": {"description": "`Bearer`.", "schema": {"const": "Bearer"}, "required": True},
@@ -186,9 +190,12 @@ def _success(endpoint: Endpoint) -> Schema:
     elif endpoint.shape != "stream":
         (schema,), _ = schemas_of([endpoint.data])
         example = example_reply(endpoint)
-        if endpoint.shape == "envelope":
+        if endpoint.shape in IN_ENVELOPE:
             schema = _envelope(schema)
         response["content"] = {JSON: _content(schema, example)}
+    if endpoint.shape == "table":
+        response["headers"] = _headers(FILE_NAME)
+        response["content"][CSV] = {"schema": {"type": "string"}}
     return response
 
 
@@ -214,7 +221,7 @@ def example_reply(endpoint: Endpoint) -> object:
     if example is None:
         return None
     plain = msgspec.to_builtins(example)
-    return {"success": True, "data": plain} if endpoint.shape == "envelope" else plain
+    return {"success": True, "data": plain} if endpoint.shape in IN_ENVELOPE else plain
 
 
 def _failure(codes: list[ProblemCode], status: int, endpoint: Endpoint) -> Schema:

@@ -119,15 +119,60 @@ PERIOD_LABELS: dict[str, str] = {
 }
 
 
-class UsageQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The query of `GET /api/usage`."""
+Bucket = Literal["hour", "day"]
+Dimension = Literal["profile", "agent", "provider", "model", "project"]
+SessionOrder = Literal["last_used", "cost"]
+SESSION_PLACE = r"^[0-9]{1,18}\.[0-9]{1,18}$"
+
+
+class UsageFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What part of the ledger a call is about; each that is given narrows it down."""
 
     period: Period = "today"
     profile: str | None = None
     """An alias, or `unattributed`."""
+    agent: str | None = None
+    """The id of an agent."""
+    provider: str | None = None
+    """Who billed it."""
     model: str | None = None
+    """Its name; the same with a date counts too."""
+    project: str | None = None
+    """A working directory, exactly; an empty one is where nobody knows it."""
     tz: Annotated[str, _text(format="iana-time-zone")] | None = None
     """An IANA time zone, in which days are cut; the daemon's local one unless given."""
+
+
+class UsageQuery(UsageFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of `GET /api/usage`."""
+
+    by: Literal["project"] | None = None
+    """`project`: the projects are told apart, too; there may be many."""
+
+
+class UsageSeriesQuery(UsageFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of `GET /api/usage/series`."""
+
+    bucket: Bucket = "day"
+    """The length of a step; hours and days are those of the time zone."""
+    by: Dimension = "profile"
+    """What there is one line for."""
+
+
+class UsageSessionsQuery(UsageFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of `GET /api/usage/sessions`."""
+
+    sort: SessionOrder = "last_used"
+    """The last used or the dearest come first."""
+    after: Annotated[str, _text(pattern=SESSION_PLACE)] | None = None
+    """The `next` of the page before."""
+    limit: Annotated[int, Meta(ge=1, le=MAX_PAGE)] = 100
+
+
+class UsageExportQuery(UsageFilter, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of `GET /api/usage/export`."""
+
+    format: Literal["csv", "json"] = "csv"
 
 
 class ImportClaudeQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

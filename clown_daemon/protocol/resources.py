@@ -221,10 +221,25 @@ class ProfileUsageReport(msgspec.Struct, frozen=True, kw_only=True):
     last_used: Instant | None
 
 
+class PartUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of the other breakdowns of a usage report."""
+
+    tokens: Tokens
+    cost: Cost
+    responses: int
+    unpriced_responses: int = 0
+
+
 class UsageAggregates(msgspec.Struct, frozen=True, kw_only=True):
-    """Breakdowns of a usage report."""
+    """Breakdowns of a usage report. Each adds up to the totals."""
 
     by_profile: dict[str, ProfileUsageReport]
+    by_agent: dict[str, PartUsage] = {}
+    """By the id of the agent."""
+    by_provider: dict[str, PartUsage] = {}
+    by_model: dict[str, PartUsage] = {}
+    by_project: dict[str, PartUsage] | None = None
+    """By working directory, "" where nobody knows it; null unless `by=project` asks for it."""
 
 
 class UsageReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from clown_daemon.protocol import events, problems, replies, requests, resources, stream
+from clown_daemon.protocol import events, problems, replies, requests, resources, stream, usage_reports
 from clown_daemon.protocol.events import CATALOGUE, EventKind
 
 Schema = dict[str, Any]
@@ -22,7 +22,7 @@ Schema = dict[str, Any]
 REFERENCE = "#/components/schemas/{name}"
 INSTANT: Schema = {"type": "string", "format": "date-time"}
 
-_MODULES: tuple[ModuleType, ...] = (events, problems, replies, requests, resources, stream)
+_MODULES: tuple[ModuleType, ...] = (events, problems, replies, requests, resources, stream, usage_reports)
 STRUCTS: dict[str, type[msgspec.Struct]] = {
     name: value
     for module in _MODULES
@@ -133,8 +133,9 @@ def _finished(name: str, schema: Schema) -> Schema:
     if "properties" not in schema:
         return schema
     properties = schema["properties"]
-    for field, note in field_notes().get(name, {}).items():
-        properties[field] = {**properties[field], "description": note}
+    for base in reversed(struct.__mro__):
+        for field, note in field_notes().get(base.__name__, {}).items():
+            properties[field] = {**properties[field], "description": note}
     config = struct.__struct_config__
     if not config.forbid_unknown_fields:
         for field in properties.values():

@@ -18,6 +18,12 @@ def read_agent(connection: sqlite3.Connection, agent_id: str) -> Agent | None:
     return None if row is None else _agent(row)
 
 
+def read_agent_ids(connection: sqlite3.Connection) -> list[str]:
+    """The ids of agents that are known, or were ever used; sorted."""
+    rows = connection.execute("SELECT id FROM agents UNION SELECT agent_id FROM usage_series ORDER BY 1")
+    return [row[0] for row in rows]
+
+
 def put_agent(connection: sqlite3.Connection, agent: Agent) -> None:
     """Insert an agent, or replace what is known of it."""
     connection.execute(

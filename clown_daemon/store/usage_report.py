@@ -1,4 +1,4 @@
-"""The report of `GET /api/usage`: one period, by profile, optionally of one profile or one model.
+"""The report of `GET /api/usage`: one period, by profile, agent, provider and model, optionally of only some of it.
 
 Sums come from the rollups as exact integers; runtime comes from the runs of the same period, each cut at its borders,
 whatever model they used.
@@ -6,17 +6,32 @@ whatever model they used.
 
 import sqlite3
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
 
 from clown_daemon.protocol.requests import PERIOD_LABELS, Period
-from clown_daemon.protocol.resources import ProfileUsageReport, UsageAggregates, UsageReport
+from clown_daemon.protocol.resources import PartUsage, ProfileUsageReport, UsageAggregates, UsageReport
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.periods import QUARTER_MS, Span
-from clown_daemon.store.usage_spans import Only, read_series, session_count, sessions_by_profile
-from clown_daemon.store.usage_sums import Sums, add_up
+from clown_daemon.store.usage_spans import (
+    EVERYTHING,
+    Only,
+    Series,
+    read_projects,
+    read_series,
+    session_count,
+    sessions_by_profile,
+)
+from clown_daemon.store.usage_sums import NOTHING, Sums, add_up
 
 
 def read_report(
-    connection: sqlite3.Connection, period: Period, span: Span, *, now_ms: int, profile: str | None, model: str | None
+    connection: sqlite3.Connection,
+    period: Period,
+    span: Span,
+    only: Only = EVERYTHING,
+    *,
+    now_ms: int,
+    by_project: bool = False,
 ) -> UsageReport:
     """Read a report.
 
@@ -24,29 +39,24 @@ def read_report(
         connection: in a read transaction.
         period: only for its label.
         span: where the period begins and ends.
+        only: what is counted.
         now_ms: where a run that still goes on counts to.
-        profile: only this one, or None.
-        model: only this one (its name with a date counts too), or None.
+        by_project: whether to tell the projects apart, too.
     """
-    only = Only(profile=profile, model=model)
-    sums: defaultdict[str, list[Sums]] = defaultdict(list)
-    unpriced: set[str] = set()
-    for series in read_series(connection, span, only):
-        sums[series.profile].append(series.sums)
-        if series.sums.unpriced_responses:
-            unpriced.add(series.model)
+    found = read_series(connection, span, only)
+    profiles = _by(found, lambda series: series.profile)
     sessions = sessions_by_profile(connection, span, only)
-    runtimes = _runtimes(connection, span, now_ms, profile)
-    total = add_up(found for several in sums.values() for found in several)
+    runtimes = _runtimes(connection, span, now_ms, only.profile)
+    total = add_up(series.sums for series in found)
     by_profile = {
         name: _profile_report(
             name,
-            add_up(sums[name]),
+            profiles.get(name, NOTHING),
             sessions.get(name, 0),
             runtimes.get(name, 0),
             _last_used(connection, span, only._replace(profile=name)),
         )
-        for name in sorted(sums.keys() | runtimes.keys())
+        for name in sorted(profiles.keys() | runtimes.keys())
     }
     return UsageReport(
         period=PERIOD_LABELS[period],
@@ -54,10 +64,27 @@ def read_report(
         total_cost=total.cost,
         total_sessions=session_count(connection, span, only),
         total_runtime_secs=sum(runtimes.values()),
-        aggregates=UsageAggregates(by_profile=by_profile),
+        aggregates=UsageAggregates(
+            by_profile=by_profile,
+            by_agent=_parts(_by(found, lambda series: series.agent_id)),
+            by_provider=_parts(_by(found, lambda series: series.provider)),
+            by_model=_parts(_by(found, lambda series: series.model)),
+            by_project=_parts(read_projects(connection, span, only)) if by_project else None,
+        ),
         unpriced_responses=total.unpriced_responses,
-        unpriced_models=tuple(sorted(unpriced)),
+        unpriced_models=tuple(sorted({series.model for series in found if series.sums.unpriced_responses})),
     )
+
+
+def read_profile_names(connection: sqlite3.Connection) -> list[str]:
+    """The profiles that the ledger or the books of profiles know, sorted."""
+    rows = connection.execute("SELECT alias FROM profiles UNION SELECT profile FROM usage_series ORDER BY 1")
+    return [row[0] for row in rows]
+
+
+def read_provider_names(connection: sqlite3.Connection) -> list[str]:
+    """The providers that ever billed anything, sorted."""
+    return [row[0] for row in connection.execute("SELECT DISTINCT provider FROM usage_series ORDER BY 1")]
 
 
 def has_usage(connection: sqlite3.Connection, profile: str) -> bool:
@@ -74,6 +101,25 @@ def responses_by_agent(connection: sqlite3.Connection) -> dict[str, int]:
     """How many responses of each agent are in the ledger."""
     rows = connection.execute("SELECT agent_id, sum(responses) FROM usage_series GROUP BY agent_id")
     return {row[0]: row[1] for row in rows}
+
+
+def _by(found: Iterable[Series], name_of: Callable[[Series], str]) -> dict[str, Sums]:
+    sums: defaultdict[str, list[Sums]] = defaultdict(list)
+    for series in found:
+        sums[name_of(series)].append(series.sums)
+    return {name: add_up(several) for name, several in sorted(sums.items())}
+
+
+def _parts(sums: Mapping[str, Sums]) -> dict[str, PartUsage]:
+    return {
+        name: PartUsage(
+            tokens=found.tokens,
+            cost=found.cost,
+            responses=found.responses,
+            unpriced_responses=found.unpriced_responses,
+        )
+        for name, found in sums.items()
+    }
 
 
 def _profile_report(

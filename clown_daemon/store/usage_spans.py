@@ -129,7 +129,7 @@ def sessions_by_profile(connection: sqlite3.Connection, span: Span, only: Only =
             (span.start_ms, only.profile),
         )
     else:
-        found, values = _sessions(span, only)
+        found, values = session_rows(span, only)
         rows = connection.execute(
             f"SELECT profile, count(DISTINCT session) FROM ({found}) JOIN usage_series USING (series) GROUP BY profile",  # noqa: S608  # our own names
             values,
@@ -143,31 +143,23 @@ def session_count(connection: sqlite3.Connection, span: Span, only: Only = EVERY
         query = "SELECT count(*) FROM usage_sessions WHERE responses > 0 AND last_ms >= ?"
         values: list[object] = [span.start_ms]
     else:
-        found, values = _sessions(span, only)
+        found, values = session_rows(span, only)
         query = f"SELECT count(DISTINCT session) FROM ({found})"  # noqa: S608  # our own names
     return int(connection.execute(query, values).fetchone()[0])
 
 
-def _sessions(span: Span, only: Only) -> tuple[str, list[object]]:
+def session_rows(span: Span, only: Only, columns: str = "series, session") -> tuple[str, list[object]]:
+    """A query of everything that sessions did in a span, and its values; a session has many rows."""
     condition, values = only.rows(span.start_ms)
     queries, parameters = [], list[object]()
-    for table, column, part in _cut(span, "usage_session_days"):
-        queries.append(f"SELECT series, session FROM {table} WHERE {condition} AND {column} >= ? AND {column} < ?")  # noqa: S608  # our own names
+    for table, column, part in cut(span, "usage_session_days"):
+        queries.append(f"SELECT {columns} FROM {table} WHERE {condition} AND {column} >= ? AND {column} < ?")  # noqa: S608  # our own names
         parameters += [*values, *part]
     return " UNION ALL ".join(queries), parameters
 
 
-Part = tuple[str, str, Span | None]
-"""A table, the column with its times, and what to read of it: None is everything."""
-
-
-def _parts(connection: sqlite3.Connection, span: Span, *, by_project: bool) -> Iterable[Part]:
-    if span.start_ms <= 0 and _is_open_ended(connection, span):
-        return [("usage_series_projects" if by_project else "usage_series", "", None)]
-    return _cut(span, "usage_session_days" if by_project else "usage_days")
-
-
-def _cut(span: Span, days: str) -> Iterator[tuple[str, str, Span]]:
+def cut(span: Span, days: str) -> Iterator[tuple[str, str, Span]]:
+    """Cut a span into whole days and the quarters at its ends: tables, the columns with their times, what to read."""
     first, last = -(-span.start_ms // DAY_MS) * DAY_MS, span.end_ms // DAY_MS * DAY_MS
     if first >= last:
         yield "usage_quarters", "quarter_ms", span
@@ -178,7 +170,22 @@ def _cut(span: Span, days: str) -> Iterator[tuple[str, str, Span]]:
             yield "usage_quarters", "quarter_ms", edge
 
 
+def is_everything(connection: sqlite3.Connection, span: Span) -> bool:
+    """Whether nothing lies outside of a span."""
+    return span.start_ms <= 0 and _is_open_ended(connection, span)
+
+
 def _is_open_ended(connection: sqlite3.Connection, span: Span) -> bool:
     """Whether nothing lies after the span; nothing does after today, but clocks of other machines can be ahead."""
     later = connection.execute("SELECT 1 FROM usage_series WHERE last_ms >= ? LIMIT 1", (span.end_ms,))
     return later.fetchone() is None
+
+
+Part = tuple[str, str, Span | None]
+"""A table, the column with its times, and what to read of it: None is everything."""
+
+
+def _parts(connection: sqlite3.Connection, span: Span, *, by_project: bool) -> Iterable[Part]:
+    if is_everything(connection, span):
+        return [("usage_series_projects" if by_project else "usage_series", "", None)]
+    return cut(span, "usage_session_days" if by_project else "usage_days")

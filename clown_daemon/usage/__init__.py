@@ -16,7 +16,9 @@
 | `importing`, `progress` | what was there already, with progress, until it ends or is cancelled |
 | `recorder`, `pace` | the one way into the ledger: rows, positions and events together, four times a second |
 | `troubles` | what cannot be read, in sentences |
-| `service` | the feature as the daemon sees it |
+| `service` | all of that as the daemon sees it |
+| `reports` | what is asked of the ledger: totals, time lines, sessions, exports |
+| `csv_table`, `known` | an export for spreadsheets; refusing names that nobody knows |
 
 The rows themselves are `clown_daemon.store.ledger` (pure) and `clown_daemon.store.usage` (SQL).
 """

@@ -1,23 +1,20 @@
-"""Usage as the daemon sees it: follow the agents' logs, import on request, report.
+"""Usage as the daemon sees it: follow the agents' logs, and import on request.
 
 Builds the parts of this package and connects them; what they do stands in their own modules.
 """
 
 import asyncio
-import sqlite3
 from collections import Counter
 from collections.abc import Mapping
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from clown_daemon.clock import Clock
 from clown_daemon.errors import DomainError
 from clown_daemon.paths import Paths
 from clown_daemon.protocol.problems import ProblemCode
-from clown_daemon.protocol.requests import CancelImports, ImportClaudeQuery, ImportUsage, UsageQuery
-from clown_daemon.protocol.resources import UNATTRIBUTED, UsageImport, UsageReport, UsageSource
+from clown_daemon.protocol.requests import CancelImports, ImportClaudeQuery, ImportUsage
+from clown_daemon.protocol.resources import UsageImport, UsageSource
 from clown_daemon.store.database import Database
-from clown_daemon.store.periods import span_of
-from clown_daemon.store.usage_report import has_usage, read_report, responses_by_agent
+from clown_daemon.store.usage_report import responses_by_agent
 from clown_daemon.usage.following import Follower
 from clown_daemon.usage.importing import Import, Importer
 from clown_daemon.usage.inventory import Inventory, Owners
@@ -32,7 +29,7 @@ from clown_daemon.usage.watcher import Changes, Watcher
 
 
 class UsageService:
-    """Follows, imports, reports. `follow` runs for ever beside the others."""
+    """Follows and imports. `follow` runs for ever beside the others."""
 
     def __init__(
         self, *, database: Database, clock: Clock, environ: Mapping[str, str], paths: Paths, owners: Owners
@@ -80,29 +77,6 @@ class UsageService:
             group.create_task(self._importer.work(), name="usage.imports")
             group.create_task(self._follower.follow(), name="usage.follower")
             group.create_task(self._watcher.watch(), name="usage.watcher")
-
-    async def report(self, query: UsageQuery) -> UsageReport:
-        """Answer `GET /api/usage`.
-
-        Raises:
-            DomainError: the time zone or the profile is unknown.
-        """
-        now_ms = self._clock.now_ms()
-
-        def read(connection: sqlite3.Connection) -> UsageReport:
-            zone = self._clock.zone if query.tz is None else _zone(query.tz)
-            if query.profile not in {None, UNATTRIBUTED} and not has_usage(connection, query.profile or ""):
-                raise DomainError(ProblemCode.UNKNOWN_PROFILE, f"there is no profile {query.profile!r}")
-            return read_report(
-                connection,
-                query.period,
-                span_of(query.period, now_ms, zone),
-                now_ms=now_ms,
-                profile=query.profile,
-                model=query.model,
-            )
-
-        return await self._database.read(read)
 
     async def import_claude(self, query: ImportClaudeQuery) -> str:
         """Import Claude Code's logs now, and say in a sentence what was new.
@@ -194,14 +168,3 @@ class UsageService:
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise DomainError(
-            ProblemCode.INVALID_FIELD,
-            f"tz: there is no time zone {name!r}",
-            hint="write an IANA name, such as Europe/Berlin",
-        ) from None

@@ -119,6 +119,9 @@ async def misplaced(session: Session, key: str, token: str) -> None:
             ("GET", f"/api/usage?period={secret}", None, {}),
             ("GET", f"/api/usage?{secret}=1", None, {}),
             ("GET", f"/api/usage?tz={secret}", None, {}),
+            ("GET", f"/api/usage/series?bucket={secret}", None, {}),
+            ("GET", f"/api/usage/sessions?after={secret}", None, {}),
+            ("GET", f"/api/usage/export?provider={secret}", None, {}),
             ("GET", f"/api/events?types={secret}", None, {}),
             ("GET", f"/ws?token={secret}", None, {}),
             ("GET", f"/ws?since={secret}&log={secret}", None, {}),
@@ -166,6 +169,7 @@ async def live(session: Session, key: str, second_key: str) -> None:
     for path in (
         *("/api/profiles", "/api/profiles/work", "/api/profiles/work/output", "/api/agents", "/api/agents/keyed"),
         *("/api/providers", "/api/providers/anthropic", "/api/usage", "/api/daemon/status", "/api/health"),
+        *("/api/usage/series", "/api/usage/sessions", "/api/usage/export"),
         *("/api/snapshot", "/api/events?limit=1000", "/metrics", "/api/openapi.json", "/api/asyncapi.json"),
     ):
         assert await session.call("GET", path) == 200, path

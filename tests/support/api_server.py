@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import httpx
 from aiohttp import web
@@ -31,7 +32,10 @@ from clown_daemon.protocol.requests import (
     OutputQuery,
     RunProfile,
     UpdateProfile,
+    UsageExportQuery,
     UsageQuery,
+    UsageSeriesQuery,
+    UsageSessionsQuery,
 )
 from clown_daemon.protocol.resources import (
     AgentDetail,
@@ -48,8 +52,13 @@ from clown_daemon.protocol.resources import (
     UsageReport,
     UsageSource,
 )
+from clown_daemon.protocol.usage_reports import SessionPage, UsageSeries
 from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
+from clown_daemon.store.periods import Span
+from clown_daemon.store.usage_spans import EVERYTHING
+from clown_daemon.store.usage_timeline import DayRow
+from clown_daemon.usage.reports import Asked, Export
 
 TOKEN = "right"
 
@@ -156,7 +165,9 @@ class FakeCatalogue:
     providers: Mapping[str, FakeProvider]
 
 
-class FakeUsage:
+class FakeReports:
+    """Knows an empty ledger; an export of the model `boom` breaks amid its rows."""
+
     async def report(self, query: UsageQuery) -> UsageReport:
         return UsageReport(
             period=query.period,
@@ -167,6 +178,26 @@ class FakeUsage:
             aggregates=UsageAggregates(by_profile={}),
         )
 
+    async def series(self, query: UsageSeriesQuery) -> UsageSeries:
+        return UsageSeries(
+            period=query.period, bucket=query.bucket, by=query.by, time_zone="UTC", start_ms=0, end_ms=1, lines=()
+        )
+
+    async def sessions(self, query: UsageSessionsQuery) -> SessionPage:
+        return SessionPage(period=query.period, sessions=(), next=None)
+
+    async def export(self, query: UsageExportQuery) -> Export:
+        async def no_rows() -> AsyncIterator[list[DayRow]]:
+            yield []
+            if query.model == "boom":
+                raise RuntimeError("boom")
+
+        zone = ZoneInfo("UTC")
+        asked = Asked(label=query.period, span=Span(0, 1), zone=zone, zone_name="UTC", only=EVERYTHING, now_ms=0)
+        return Export(asked, no_rows())
+
+
+class FakeUsage:
     async def import_claude(self, query: ImportClaudeQuery) -> str:
         return f"0 records were imported from {query.claude_dir}"
 
@@ -274,6 +305,7 @@ async def running_api(
         agents=FakeAgents(),
         providers=FakeCatalogue({"anthropic": FakeProvider("anthropic"), "zed": FakeProvider("zed")}),
         usage=FakeUsage(),
+        reports=FakeReports(),
         daemon=daemon,
         database=database,
         broadcaster=broadcaster,

@@ -16,6 +16,7 @@ from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent
 from clown_daemon.store.usage import read_imports, read_profile_usage
 from clown_daemon.usage.inventory import LogOwner
+from clown_daemon.usage.reports import UsageReports
 from clown_daemon.usage.service import UsageService
 
 NOON = epoch_ms("2026-11-23T12:00:00Z")
@@ -34,6 +35,7 @@ class Bench:
         self.events: list[Event] = []
         self.database: Database
         self.service: UsageService
+        self.reports: UsageReports
 
     @property
     def logs(self) -> Path:
@@ -63,6 +65,7 @@ class Bench:
         async def owners() -> dict[str, LogOwner]:
             return {alias: LogOwner(home, None) for alias, home in self.profiles.items()}
 
+        self.reports = UsageReports(database=self.database, clock=self.clock, providers=("anthropic", "openai"))
         self.service = UsageService(
             database=self.database, clock=self.clock, environ=self.environ, paths=self.paths, owners=owners
         )

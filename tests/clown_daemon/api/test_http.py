@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from clown_daemon.protocol.resources import Snapshot
@@ -38,6 +39,9 @@ CALLS: list[tuple[str, str, dict[str, Any] | None, int]] = [
     ("GET", "/api/providers", None, 200),
     ("GET", "/api/providers/zed", None, 200),
     ("GET", "/api/usage?period=7d", None, 200),
+    ("GET", "/api/usage/series?period=7d&by=model&bucket=hour", None, 200),
+    ("GET", "/api/usage/sessions?period=7d&sort=cost&limit=5", None, 200),
+    ("GET", "/api/usage/export?period=7d&format=json", None, 200),
     ("POST", "/api/usage/import-claude?claude_dir=/home/dev/.claude", None, 200),
     ("GET", "/api/daemon/status", None, 200),
     ("POST", "/api/daemon/shutdown", None, 202),
@@ -84,6 +88,13 @@ FAILURES: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("POST", "/api/profiles", {"json": {**PROFILE, "alias": "work"}}, 409, "profile_exists"),
     ("POST", "/api/daemon/shutdown", {"json": {"now": True}}, 400, "unknown_field"),
     ("GET", "/api/usage?period=fortnight", {}, 400, "invalid_field"),
+    ("GET", "/api/usage?by=model", {}, 400, "invalid_field"),
+    ("GET", "/api/usage/series?bucket=week", {}, 400, "invalid_field"),
+    ("GET", "/api/usage/series?by=session", {}, 400, "invalid_field"),
+    ("GET", "/api/usage/sessions?sort=name", {}, 400, "invalid_field"),
+    ("GET", "/api/usage/sessions?limit=0", {}, 400, "invalid_field"),
+    ("GET", "/api/usage/export?format=xlsx", {}, 400, "invalid_field"),
+    ("POST", "/api/usage/export", {"json": {}}, 405, "method_not_allowed"),
     ("GET", "/api/events?limit=0", {}, 400, "invalid_field"),
     ("GET", "/api/events?since=x", {}, 400, "invalid_field"),
     ("GET", "/api/events?types=ProfileCrated", {}, 400, "unknown_event"),
@@ -125,10 +136,23 @@ async def test_failures_say_what_to_do(api: ApiServer) -> None:
     async with api.client() as client:
         assert "/api/profiles" in (await client.get("/api/profils")).json()["hint"]
         assert "30d" in (await client.get("/api/usage?period=fortnight")).json()["hint"]
+        week = (await client.get("/api/usage/series?bucket=daye")).json()
+        assert (week["error"], week["hint"]) == ("unknown bucket 'daye'", "did you mean 'day'? known: hour, day")
         assert "anthropic" in (await client.get("/api/providers/anthropc")).json()["hint"]
         assert "ProfileCreated" in (await client.get("/api/events?types=ProfileCrated")).json()["hint"]
         refused = await client.put("/api/profiles", json={})
         assert {"GET", "POST"} <= set(refused.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize("format_", ["csv", "json"])
+async def test_an_export_that_fails_amid_its_rows_is_cut_off_and_not_taken_for_whole(
+    api: ApiServer, caplog: pytest.LogCaptureFixture, format_: str
+) -> None:
+    async with api.client() as client:
+        with pytest.raises(httpx.TransportError):
+            await client.get(f"/api/usage/export?model=boom&format={format_}")
+        assert (await client.get("/api/usage/export")).status_code == 200
+    assert "an export failed after it had begun" in caplog.text
 
 
 async def test_an_inner_error_tells_a_number_and_nothing_of_the_inside(

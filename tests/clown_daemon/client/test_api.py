@@ -83,6 +83,16 @@ CALLS: list[tuple[Call, str, object]] = [
     (lambda api: api.import_usage(ImportUsage(source="codex")), "POST /api/usage/import", REPLIES["UsageImport"]),
     (lambda api: api.cancel_imports("codex"), "POST /api/usage/import/cancel", (REPLIES["UsageImport"],)),
     (lambda api: api.usage_sources(), "GET /api/usage/sources", (REPLIES["UsageSource"],)),
+    (
+        lambda api: api.usage_series("30d", by="model", tz="UTC"),
+        "GET /api/usage/series?period=30d&bucket=day&by=model&tz=UTC",
+        REPLIES["UsageSeries"],
+    ),
+    (
+        lambda api: api.usage_sessions(sort="cost", after="5.1", limit=2),
+        "GET /api/usage/sessions?period=today&sort=cost&after=5.1&limit=2",
+        REPLIES["SessionPage"],
+    ),
     (lambda api: api.import_claude("/x"), "POST /api/usage/import-claude?claude_dir=/x", "42 records"),
     (lambda api: api.daemon_status(), "GET /api/daemon/status", REPLIES["DaemonStatus"]),
     (lambda api: api.shutdown(), "POST /api/daemon/shutdown", REPLIES["Message"]),

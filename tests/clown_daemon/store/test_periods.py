@@ -1,10 +1,11 @@
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from clown_daemon.protocol.requests import Period
 from clown_daemon.protocol.timestamps import epoch_ms, rfc3339
-from clown_daemon.store.periods import HOUR_MS, QUARTER_MS, calendar, span_of
+from clown_daemon.store.periods import DAY_MS, HOUR_MS, QUARTER_MS, Span, calendar, months, segments, span_of
 
 
 @pytest.mark.parametrize(
@@ -53,3 +54,41 @@ def test_the_seven_days_shown_end_with_today_across_a_change_of_clocks() -> None
     assert len(borders.days) == 7
     assert borders.today_ms == borders.days[-1]
     assert rfc3339(borders.end_ms) == "2026-10-27T23:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "changes"),
+    [
+        ("Europe/Berlin", "2026-03-29", [("2026-03-29T01:00:00Z", 1, 2)]),
+        ("America/New_York", "2026-11-01", [("2026-11-01T06:00:00Z", -4, -5)]),
+        ("Australia/Lord_Howe", "2026-04-05", [("2026-04-04T15:00:00Z", 11, 10.5)]),
+        ("Asia/Kathmandu", "2026-06-01", []),
+        ("UTC", "2026-03-29", []),
+    ],
+)
+def test_segments_end_where_clocks_change(zone: str, day: str, changes: list[tuple[str, float, float]]) -> None:
+    middle = epoch_ms(f"{day}T00:00:00Z")
+    span = Span(middle - 40 * DAY_MS, middle + 41 * DAY_MS)
+    found = segments(span, ZoneInfo(zone))
+    assert (found[0].start_ms, found[-1].end_ms) == span
+    assert [
+        (rfc3339(after.start_ms), before.offset_ms / HOUR_MS, after.offset_ms / HOUR_MS)
+        for before, after in pairwise(found)
+    ] == changes
+    assert all(before.end_ms == after.start_ms for before, after in pairwise(found))
+
+
+def test_a_span_without_a_change_of_clocks_is_one_segment_however_short() -> None:
+    at = epoch_ms("2026-11-25T00:00:00Z")
+    [segment] = segments(Span(at, at + QUARTER_MS), ZoneInfo("Asia/Tokyo"))
+    assert segment == (at, at + QUARTER_MS, 9 * HOUR_MS)
+
+
+def test_months_are_cut_at_the_zones_midnights() -> None:
+    span = Span(epoch_ms("2026-11-20T23:00:00Z"), epoch_ms("2027-01-02T23:00:00Z"))
+    cut = [tuple(map(rfc3339, month)) for month in months(span, ZoneInfo("Europe/Berlin"))]
+    assert cut == [
+        ("2026-11-20T23:00:00Z", "2026-11-30T23:00:00Z"),
+        ("2026-11-30T23:00:00Z", "2026-12-31T23:00:00Z"),
+        ("2026-12-31T23:00:00Z", "2027-01-02T23:00:00Z"),
+    ]

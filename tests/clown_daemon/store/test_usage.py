@@ -22,6 +22,7 @@ from clown_daemon.store.usage import (
 )
 from clown_daemon.store.usage_keys import key_hash
 from clown_daemon.store.usage_report import read_report
+from clown_daemon.store.usage_spans import Only
 from clown_daemon.store.usage_sums import add_up
 from clown_daemon.usage.formats.claude import ClaudeParser
 from clown_daemon.usage.price_files import shipped_table
@@ -177,7 +178,7 @@ def test_an_unknown_model_costs_null_until_a_price_appears(ledger: sqlite3.Conne
     assert usage.today.cost.total_cost is None
     assert usage.today.unpriced_responses == 1
     assert usage.days[0].cost_usd is None
-    report = read_report(ledger, "today", span_of("today", NOON, UTC), now_ms=NOON, profile=None, model=None)
+    report = read_report(ledger, "today", span_of("today", NOON, UTC), now_ms=NOON)
     assert report.total_cost.total_cost is None
     assert report.total_tokens.total == 100
     assert (report.unpriced_responses, report.unpriced_models) == (1, ("my-own-model",))
@@ -253,9 +254,7 @@ def test_rows_sums_and_totals_always_agree(batches: list[list[tuple[bytes, str]]
         for usage in everything:
             assert read_one_profile_usage(connection, usage.profile, NOON, ZoneInfo(zone)) == usage
             assert sum(found.tokens.total for found in usage.month.by_model) == usage.month.tokens.total
-        report = read_report(
-            connection, "month", span_of("month", NOON, ZoneInfo(zone)), now_ms=NOON, profile=None, model=None
-        )
+        report = read_report(connection, "month", span_of("month", NOON, ZoneInfo(zone)), now_ms=NOON)
         assert report.total_tokens.total == sum(usage.month.tokens.total for usage in everything)
         assert not connection.execute("SELECT 1 FROM usage_quarters WHERE responses < 1").fetchall()
 
@@ -271,11 +270,11 @@ def test_runtime_is_cut_at_the_borders_of_the_period(ledger: sqlite3.Connection)
     add_run(ledger, "1", "work", "2026-11-22T23:59:00Z", "2026-11-23T00:00:10Z")
     add_run(ledger, "2", "work", "2026-11-23T11:59:55Z", None)
     add_run(ledger, "3", "play", "2026-11-20T00:00:00Z", "2026-11-20T00:01:00Z")
-    today = read_report(ledger, "today", span_of("today", NOON, UTC), now_ms=NOON, profile=None, model=None)
+    today = read_report(ledger, "today", span_of("today", NOON, UTC), now_ms=NOON)
     assert today.total_runtime_secs == 15
     assert today.aggregates.by_profile["work"].runtime_secs == 15
     assert today.total_cost.total_cost == 0.0
-    week = read_report(ledger, "7d", span_of("7d", NOON, UTC), now_ms=NOON, profile="play", model=None)
+    week = read_report(ledger, "7d", span_of("7d", NOON, UTC), Only(profile="play"), now_ms=NOON)
     assert (week.period, week.total_runtime_secs, list(week.aggregates.by_profile)) == ("Last 7 days", 60, ["play"])
 
 
@@ -286,7 +285,7 @@ def test_a_report_can_be_of_one_model_with_or_without_its_date(ledger: sqlite3.C
     span = span_of("today", NOON, UTC)
 
     def sessions(model: str) -> int:
-        return read_report(ledger, "today", span, now_ms=NOON, profile=None, model=model).total_sessions
+        return read_report(ledger, "today", span, Only(model=model), now_ms=NOON).total_sessions
 
     assert [sessions(model) for model in ("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "x[1m]", "y")] == [
         2,

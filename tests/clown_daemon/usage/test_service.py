@@ -117,7 +117,7 @@ async def test_usage_belongs_to_the_profile_whose_home_it_is_in(bench: Bench, tm
     assert [update.profile for update in bench.updates()] == [UNATTRIBUTED, "work"]
     assert [total.profile for total in await bench.totals()] == [UNATTRIBUTED, "work"]
     assert [total.agent_id for total in await bench.totals()] == ["claude", "claude"]
-    report = await bench.service.report(UsageQuery(profile="work"))
+    report = await bench.reports.report(UsageQuery(profile="work"))
     assert list(report.aggregates.by_profile) == ["work"]
 
 
@@ -312,27 +312,27 @@ async def test_an_import_from_elsewhere_leaves_a_profiles_logs_to_the_profile(be
 async def test_a_report_knows_zones_profiles_and_labels(bench: Bench) -> None:
     bench.write("a", line(at="2026-11-22T23:30:00Z"))
     await bench.catch_up()
-    assert (await bench.service.report(UsageQuery())).total_tokens.total == 0
-    berlin = await bench.service.report(UsageQuery(tz="Europe/Berlin"))
+    assert (await bench.reports.report(UsageQuery())).total_tokens.total == 0
+    berlin = await bench.reports.report(UsageQuery(tz="Europe/Berlin"))
     assert (berlin.period, berlin.total_tokens.total, berlin.total_sessions) == ("Today", 100, 1)
     assert berlin.aggregates.by_profile[UNATTRIBUTED].last_used == "2026-11-22T23:30:00Z"
     with pytest.raises(DomainError, match="there is no time zone 'Mars/Olympus'") as zone:
-        await bench.service.report(UsageQuery(tz="Mars/Olympus"))
+        await bench.reports.report(UsageQuery(tz="Mars/Olympus"))
     assert zone.value.code is ProblemCode.INVALID_FIELD
     with pytest.raises(DomainError, match="there is no profile 'ghost'") as profile:
-        await bench.service.report(UsageQuery(profile="ghost"))
+        await bench.reports.report(UsageQuery(profile="ghost"))
     assert profile.value.code is ProblemCode.UNKNOWN_PROFILE
 
 
 async def test_the_users_prices_count_after_a_restart_also_for_what_had_none(bench: Bench) -> None:
     bench.write("a", line(model="my-own", tokens=(1000, 0, 0, 0)))
     await bench.catch_up()
-    assert (await bench.service.report(UsageQuery())).total_cost.total_cost is None
+    assert (await bench.reports.report(UsageQuery())).total_cost.total_cost is None
     bench.paths.config_dir.mkdir(parents=True)
     bench.paths.prices_file.write_text('[models."my-own"]\ninput = 7\noutput = 1\n')
     bench.restart()
     await bench.catch_up()
-    assert (await bench.service.report(UsageQuery())).total_cost.total_cost == 0.007
+    assert (await bench.reports.report(UsageQuery())).total_cost.total_cost == 0.007
     last = bench.updates()[-1]
     assert (last.responses, last.tokens.total, last.cost.total_cost) == (0, 0, 0.007)
     assert await bench.replayed() == await bench.totals()
@@ -346,7 +346,7 @@ async def test_the_real_day_is_followed_file_by_file_as_the_agent_writes_it(benc
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(LOGS / name, target)
         await until(lambda: sum(update.responses for update in bench.updates()) == 20)
-    report = await bench.service.report(UsageQuery())
+    report = await bench.reports.report(UsageQuery())
     assert report.total_tokens.total == 344_576
     assert report.total_cost.total_cost == 0.4443444
     assert await bench.replayed() == await bench.totals()
