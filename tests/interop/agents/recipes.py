@@ -1,7 +1,7 @@
 """How each agent is pointed at a provider on loopback, in a home of its own, and what it is asked to do.
 
-Each begins a session in which the model calls a tool, goes on with it, and forks it where the agent can. Nothing of the
-user's own settings is read, and nothing is asked of the network but the provider.
+Each begins a session in which the model calls a tool, goes on with it, and forks it or lets a sub-agent work where that
+can be done. Nothing of the user's own settings is read, and nothing is asked of the network but the provider.
 """
 
 import json
@@ -15,14 +15,20 @@ CLAUDE_MODEL, TITLE_MODEL = "claude-sonnet-4-5", "claude-haiku-4-5"
 SHELL = {"command": "echo hi", "description": "Says hi"}
 
 
+class Run(NamedTuple):
+    """One start of the program."""
+
+    arguments: Callable[[], list[str]]
+    """Made when its time has come."""
+    call: Call | None = None
+    """The tool that the model calls first."""
+
+
 class Script(NamedTuple):
     """What one agent does."""
 
     environ: Mapping[str, str]
-    call: Call
-    """The tool that the model calls first."""
-    runs: tuple[Callable[[], list[str]], ...]
-    """The arguments of each run, made when its time has come."""
+    runs: tuple[Run, ...]
     unlogged_models: frozenset[str] = frozenset()
     """Of calls that the agent makes and does not log."""
 
@@ -36,12 +42,14 @@ def claude(url: str, home: Path) -> Script:
         "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1",
         "IS_SANDBOX": "1",
     }
+    task = {"description": "Looks", "prompt": "look around", "subagent_type": "general-purpose"}
     runs = (
-        lambda: [*common, "say hi"],
-        lambda: [*common, "again", "--continue"],
-        lambda: [*common, "and another way", "--continue", "--fork-session"],
+        Run(lambda: [*common, "say hi"], Call("Bash", SHELL)),
+        Run(lambda: [*common, "again", "--continue"]),
+        Run(lambda: [*common, "and another way", "--continue", "--fork-session"]),
+        Run(lambda: [*common, "let somebody look around"], Call("Agent", task)),
     )
-    return Script(environ, Call("Bash", SHELL), runs)
+    return Script(environ, runs)
 
 
 def codex(url: str, home: Path) -> Script:
@@ -64,12 +72,12 @@ def codex(url: str, home: Path) -> Script:
         return min(folder.glob("sessions/**/rollout-*.jsonl")).stem[-36:]
 
     runs = (
-        lambda: ["exec", *common, "say hi"],
-        lambda: ["exec", *common, "resume", first_thread(), "again"],
-        lambda: ["exec", *common, "fork", first_thread(), "and another way"],
-        lambda: ["exec", *common, "resume", first_thread(), "and on"],
+        Run(lambda: ["exec", *common, "say hi"], Call("exec_command", {"cmd": "echo hi"})),
+        Run(lambda: ["exec", *common, "resume", first_thread(), "again"]),
+        Run(lambda: ["exec", *common, "fork", first_thread(), "and another way"]),
+        Run(lambda: ["exec", *common, "resume", first_thread(), "and on"]),
     )
-    return Script({"CODEX_HOME": str(folder), "STUB_KEY": "none"}, Call("exec_command", {"cmd": "echo hi"}), runs)
+    return Script({"CODEX_HOME": str(folder), "STUB_KEY": "none"}, runs)
 
 
 def copilot(url: str, _home: Path) -> Script:
@@ -83,8 +91,8 @@ def copilot(url: str, _home: Path) -> Script:
         "COPILOT_MODEL": CLAUDE_MODEL,
     }
     common = ["--allow-all-tools", "-p"]
-    runs = (lambda: [*common, "say hi"], lambda: [*common, "again", "--continue"])
-    return Script(environ, Call("bash", SHELL), runs)
+    runs = (Run(lambda: [*common, "say hi"], Call("bash", SHELL)), Run(lambda: [*common, "again", "--continue"]))
+    return Script(environ, runs)
 
 
 def gemini(url: str, home: Path) -> Script:
@@ -99,8 +107,13 @@ def gemini(url: str, home: Path) -> Script:
     file.write_text(json.dumps(settings), encoding="utf-8")
     environ = {"GEMINI_CLI_HOME": str(home), "GEMINI_API_KEY": "none", "GOOGLE_GEMINI_BASE_URL": url}
     common = ["--skip-trust", "--yolo", "-m", "gemini-2.5-pro"]
-    runs = (lambda: [*common, "-p", "say hi"], lambda: [*common, "-r", "latest", "-p", "again"])
-    return Script(environ, Call("list_directory", {"dir_path": "."}), runs)
+    task = {"agent_name": "codebase_investigator", "prompt": "look around"}
+    runs = (
+        Run(lambda: [*common, "-p", "say hi"], Call("list_directory", {"dir_path": "."})),
+        Run(lambda: [*common, "-r", "latest", "-p", "again"]),
+        Run(lambda: [*common, "-p", "let somebody look around"], Call("invoke_agent", task)),
+    )
+    return Script(environ, runs)
 
 
 def opencode(url: str, _home: Path) -> Script:
@@ -113,19 +126,22 @@ def opencode(url: str, _home: Path) -> Script:
         "OPENCODE_DISABLE_MODELS_FETCH": "1",
     }
     runs = (
-        lambda: ["run", "say hi"],
-        lambda: ["run", "--continue", "again"],
-        lambda: ["run", "--continue", "--fork", "and another way"],
+        Run(lambda: ["run", "say hi"], Call("bash", SHELL)),
+        Run(lambda: ["run", "--continue", "again"]),
+        Run(lambda: ["run", "--continue", "--fork", "and another way"]),
     )
-    return Script(environ, Call("bash", SHELL), runs, frozenset({TITLE_MODEL}))
+    return Script(environ, runs, frozenset({TITLE_MODEL}))
 
 
 def qwen(url: str, home: Path) -> Script:
     """Any server in OpenAI's style."""
     environ = {"OPENAI_API_KEY": "none", "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_MODEL": "qwen3-coder-plus"}
     common = ["--yolo", "--auth-type", "openai", "-m", "qwen3-coder-plus"]
-    runs = (lambda: [*common, "-p", "say hi"], lambda: [*common, "--continue", "-p", "again"])
-    return Script(environ, Call("list_directory", {"path": str(home)}), runs)
+    runs = (
+        Run(lambda: [*common, "-p", "say hi"], Call("list_directory", {"path": str(home)})),
+        Run(lambda: [*common, "--continue", "-p", "again"]),
+    )
+    return Script(environ, runs)
 
 
 RECIPES: dict[str, Callable[[str, Path], Script]] = {
