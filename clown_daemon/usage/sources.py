@@ -175,7 +175,7 @@ SOURCES: tuple[Source, ...] = (
         homes=(Home("GEMINI_CLI_HOME", ".gemini"),),
         defaults=(".gemini",),
         kinds=(
-            LogKind("gemini", "tmp/*/chats/session-*.jsonl", Lines(GeminiParser)),
+            LogKind("gemini", "tmp/*/chats/**/*.jsonl", Lines(GeminiParser)),
             LogKind("gemini-document", "tmp/*/chats/session-*.json", Document(GeminiDocumentParser)),
         ),
     ),

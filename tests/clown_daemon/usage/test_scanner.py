@@ -68,6 +68,16 @@ def test_only_what_changed_is_looked_at(tmp_path: Path, logs: Path, roots: tuple
     assert scan(roots, [tmp_path, tmp_path / "else" / "d.jsonl"]) == ((), ())
 
 
+def test_the_chats_of_geminis_sub_agents_lie_in_a_folder_of_their_parents(
+    tmp_path: Path, roots: tuple[Root, ...]
+) -> None:
+    chats = tmp_path / ".gemini" / "tmp" / "project" / "chats"
+    write(chats / "session-2026-11-25T08-28-77135fdb.jsonl")
+    write(chats / "77135fdb-f09b-416d-a179-4312681dc7ea" / "08b5cf99-17ab-4a66-be71-4987b4cedc1a.jsonl")
+    assert {file.kind for file in scan(roots).files} == {"gemini"}
+    assert len(scan(roots).files) == 2
+
+
 def test_a_folder_that_is_not_there_is_no_problem(roots: tuple[Root, ...]) -> None:
     assert scan(roots) == ((), ())
 
