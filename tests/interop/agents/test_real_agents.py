@@ -7,22 +7,15 @@ import asyncio
 import os
 import sqlite3
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from clown_daemon.protocol.resources import UNATTRIBUTED
-from clown_daemon.store.connection import migrate
-from clown_daemon.store.ledger import Entry, Response
-from clown_daemon.store.usage import add_entries
-from clown_daemon.usage.opencode_database import read_rows
-from clown_daemon.usage.scanner import find_roots, scan
-from clown_daemon.usage.sources import KINDS
 from tests.interop.agents.programs import programs
 from tests.interop.agents.recipes import RECIPES, Script
 from tests.support.model_replies import Billed
 from tests.support.model_server import ModelServer
+from tests.support.usage import open_bench
 
 pytestmark = [pytest.mark.real_agents, pytest.mark.timeout(600)]
 
@@ -30,35 +23,23 @@ RUN_SECONDS = 120
 PROGRAMS = programs()
 
 
-@pytest.fixture
-def ledger() -> Iterator[sqlite3.Connection]:
-    connection = sqlite3.connect(":memory:", isolation_level=None)
-    connection.row_factory = sqlite3.Row
-    migrate(connection)
-    yield connection
-    connection.close()
-
-
 @pytest.mark.parametrize("agent", RECIPES)
-async def test_what_a_real_agent_logs_is_what_its_provider_billed(
-    agent: str, tmp_path: Path, ledger: sqlite3.Connection
-) -> None:
+async def test_what_a_real_agent_logs_is_what_its_provider_billed(agent: str, tmp_path: Path) -> None:
     if not PROGRAMS[agent].file.exists():
         pytest.skip(f"{agent} is not installed: python -m tests.interop.agents.install {agent}")
-    home = tmp_path / "home"
-    home.mkdir()
     server = ModelServer()
-    async with server.serving():
-        script = RECIPES[agent](server.url, home)
+    async with open_bench(tmp_path) as machine, server.serving():
+        script = RECIPES[agent](server.url, machine.home)
+        machine.environ |= script.environ
+        machine.restart()
         for one in script.runs:
             before, server.call = len(server.billed), one.call
-            said = await run([*PROGRAMS[agent].command(), *one.arguments()], home, script)
+            said = await run([*PROGRAMS[agent].command(), *one.arguments()], machine.home, script)
             assert len(server.billed) > before + (one.call is not None), said
-            # At once, as Clown does: at its next start Gemini deletes chats that it does not like.
-            for responses in read_database(home) if agent == "opencode" else read_logs(home, script):
-                add_entries(ledger, [Entry(response, None, UNATTRIBUTED) for response in responses])
+            await machine.look()  # at once, as the daemon does: at its next start Gemini deletes chats it does not like
+        counted = await machine.database.read(read_counted)
     logged = [billed for billed in server.billed if billed.model not in script.unlogged_models]
-    assert counted(ledger) == sorted(map(classes, logged))
+    assert counted == sorted(map(classes, logged))
 
 
 async def run(command: list[str], home: Path, script: Script) -> str:
@@ -85,26 +66,11 @@ def classes(billed: Billed) -> tuple[str | int, ...]:
     return (billed.model, billed.input, billed.output, billed.cache_read, billed.cache_write)
 
 
-def counted(ledger: sqlite3.Connection) -> list[tuple[str | int, ...]]:
+def read_counted(connection: sqlite3.Connection) -> list[tuple[str | int, ...]]:
     """What the ledger counts, each response with its model and its four classes of tokens."""
-    rows = ledger.execute(
+    rows = connection.execute(
         "SELECT series.model, one.input_tokens, one.output_tokens, one.cache_read_tokens,"
         " one.cache_write_5m_tokens + one.cache_write_1h_tokens"
         " FROM usage_records AS one JOIN usage_series AS series USING (series) WHERE NOT one.replay"
     ).fetchall()
     return sorted(map(tuple, rows))
-
-
-def read_logs(home: Path, script: Script) -> Iterator[list[Response]]:
-    """What is in the logs where Clown looks for them."""
-    found = scan(find_roots({"HOME": str(home), **script.environ}, {}))
-    assert found.problems == ()
-    for file in found.files:
-        parser = KINDS[file.kind].parser(b"")
-        yield parser.feed(Path(file.path).read_bytes()) + parser.unfinished()
-        assert parser.lines_broken == 0
-
-
-def read_database(home: Path) -> Iterator[list[Response]]:
-    for page in read_rows(home / ".local" / "share" / "opencode" / "opencode.db"):
-        yield list(page.responses)
