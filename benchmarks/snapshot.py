@@ -120,6 +120,8 @@ async def measure() -> dict[str, float]:
             providers=_NoProviders(),
             usage=nothing,
             reports=nothing,
+            windows=nothing,
+            budgets=nothing,
             daemon=cast("Any", _Facts()),
             database=database,
             broadcaster=Broadcaster(database_reader=nothing, log=database.log, head=0),

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -93,6 +93,22 @@ def local_date(at_ms: int, zone: tzinfo) -> date:
 def start_of_day_ms(at_ms: int, zone: tzinfo) -> int:
     """The instant at which the day of `at_ms` began in the zone; right also on days of 23 and 25 hours."""
     return midnight_ms(local_date(at_ms, zone), zone)
+
+
+def end_of_day_ms(at_ms: int, zone: tzinfo) -> int:
+    """The instant at which the day of `at_ms` ends in the zone: the start of the next one."""
+    return midnight_ms(local_date(at_ms, zone) + timedelta(days=1), zone)
+
+
+def start_of_month_ms(at_ms: int, zone: tzinfo) -> int:
+    """The instant at which the month of `at_ms` began in the zone."""
+    return midnight_ms(local_date(at_ms, zone).replace(day=1), zone)
+
+
+def end_of_month_ms(at_ms: int, zone: tzinfo) -> int:
+    """The instant at which the month of `at_ms` ends in the zone: the start of the next one."""
+    some_day_of_the_next = local_date(at_ms, zone).replace(day=1) + timedelta(days=31)
+    return midnight_ms(some_day_of_the_next.replace(day=1), zone)
 
 
 def local_zone_name(environ: Mapping[str, str] = os.environ) -> str:

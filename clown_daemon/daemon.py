@@ -39,9 +39,11 @@ from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
 from clown_daemon.store.profiles import read_profiles
 from clown_daemon.store.retention import Limits, Pruner
+from clown_daemon.usage.budgets import BudgetService
 from clown_daemon.usage.inventory import LogOwner
 from clown_daemon.usage.reports import UsageReports
 from clown_daemon.usage.service import UsageService
+from clown_daemon.usage.windows import WindowService
 from clown_daemon.vitals import watch_lag
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,8 @@ class Parts:
     profiles: ProfileService
     supervisor: Supervisor
     usage: UsageService
+    windows: WindowService
+    budgets: BudgetService
     pruner: Pruner
     loop_lag: Histogram = field(default_factory=Histogram)
 
@@ -103,6 +107,8 @@ async def run_daemon(
                         providers=parts.catalogue,
                         usage=parts.usage,
                         reports=UsageReports(database=database, clock=clock, providers=parts.catalogue.providers),
+                        windows=parts.windows,
+                        budgets=parts.budgets,
                         daemon=parts.facts,
                         database=database,
                         broadcaster=broadcaster,
@@ -191,6 +197,8 @@ async def _build(
         profiles=profiles,
         supervisor=supervisor,
         usage=UsageService(database=database, clock=clock, environ=environ, paths=paths, owners=log_owners),
+        windows=WindowService(database=database, clock=clock),
+        budgets=BudgetService(database=database, clock=clock),
         pruner=Pruner(database=database, clock=clock, limits=_limits(config)),
     )
 

@@ -164,7 +164,9 @@ class ClownApp(App[int]):
     def _reduce(self) -> None:
         batch, self._pending = self._pending, []
         self.event_log.extend(batch)
-        self.model = reduce(self.model, batch)
+        rung, self.model = self.model.rings, reduce(self.model, batch)
+        if self.model.rings > rung:
+            self.bell()
 
     def show(self) -> None:
         """Show the state as it is now."""

@@ -138,6 +138,8 @@ def percent(part: float, whole: float) -> str:
     return f"{100 * part / whole:.0f}%" if whole > 0 else "-"
 
 
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
 # -- time -------------------------------------------------------------------------------------------------------------
 
 
@@ -176,6 +178,12 @@ def clock(at_ms: int, zone: tzinfo = UTC, *, parts: bool = False) -> str:
     moment = datetime.fromtimestamp(at_ms / 1000, zone)
     text = moment.strftime("%H:%M:%S")
     return f"{text}.{at_ms % 1000:03d}" if parts else text
+
+
+def month_day(at_ms: int, zone: tzinfo = UTC) -> str:
+    """Write a day of the year: `Nov 30`."""
+    moment = datetime.fromtimestamp(at_ms / 1000, zone)
+    return f"{_MONTHS[moment.month - 1]} {moment.day}"
 
 
 def zone_offset(at_ms: int, zone: tzinfo) -> str:

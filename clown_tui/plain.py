@@ -213,7 +213,7 @@ def summary(snapshot: Snapshot, now_ms: int, url: str) -> tuple[str, ...]:
     model = from_snapshot(Model(own_version=__version__), snapshot, now_ms)
     rows = profile_rows(model, now_ms)
     profiles = table(rows, PROFILE_COLUMNS) if rows else _texts(empty_lines(model, Pane.PROFILES))
-    broken = tuple(f"▲ {alarm.text}" for alarm in alarms(model))
+    broken = tuple(f"▲ {alarm.text}" for alarm in alarms(model, now_ms))
     skew = f", this is {__version__}: clown-daemon restart" if model.skewed else ""
     when = f"{clock(snapshot.at_ms, model.zone)} {clean(model.time_zone)}"
     return (

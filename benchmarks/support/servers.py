@@ -95,6 +95,8 @@ async def clown() -> AsyncIterator[Server]:
             providers=nothing,
             usage=nothing,
             reports=nothing,
+            windows=nothing,
+            budgets=nothing,
             daemon=nothing,
             database=database,
             broadcaster=broadcaster,

@@ -8,7 +8,7 @@ from clown_daemon.api.commands import SHUTDOWN_PATH, count_commands
 from clown_daemon.api.connection import known_versions
 from clown_daemon.api.idempotency import RETRIES, Retries, carry_out_once
 from clown_daemon.api.problems import tell_problems
-from clown_daemon.api.routes import agents, contract, daemon, metrics, profiles, providers, stream, usage
+from clown_daemon.api.routes import agents, budgets, contract, daemon, metrics, profiles, providers, stream, usage
 from clown_daemon.api.services import SERVICES, Services
 
 __all__ = ["Services", "build_app"]
@@ -41,6 +41,11 @@ ROUTES = (
     web.post("/api/usage/import", usage.import_usage),
     web.post("/api/usage/import/cancel", usage.cancel_imports),
     web.get("/api/usage/sources", usage.list_usage_sources),
+    web.get("/api/usage/windows", usage.list_windows),
+    # Budgets
+    web.get("/api/budgets", budgets.list_budgets),
+    web.post("/api/budgets", budgets.set_budget),
+    web.delete("/api/budgets/{id}", budgets.delete_budget),
     # The daemon, and everything at once
     web.get("/api/daemon/status", daemon.get_status),
     web.post(SHUTDOWN_PATH, daemon.shut_down),

@@ -21,17 +21,21 @@ from clown_daemon.protocol.requests import (
     ImportUsage,
     OutputQuery,
     RunProfile,
+    SetBudget,
     UpdateProfile,
     UsageExportQuery,
     UsageQuery,
     UsageSeriesQuery,
     UsageSessionsQuery,
+    WindowsQuery,
 )
 from clown_daemon.protocol.resources import (
     AgentDetail,
     AgentSummary,
+    BudgetReport,
     Daemon,
     DaemonStatus,
+    PlanWindowReport,
     ProfileDetail,
     ProfileSummary,
     Provider,
@@ -97,6 +101,20 @@ class Usage(Protocol):
     async def sources(self) -> tuple[UsageSource, ...]: ...
 
 
+class Windows(Protocol):
+    """The five-hour windows of Claude Code."""
+
+    async def list(self, query: WindowsQuery) -> tuple[PlanWindowReport, ...]: ...
+
+
+class Budgets(Protocol):
+    """Limits on what is spent."""
+
+    async def list(self) -> tuple[BudgetReport, ...]: ...
+    async def set(self, request: SetBudget) -> BudgetReport: ...
+    async def delete(self, budget_id: str) -> Message: ...
+
+
 class DaemonFacts(Protocol):
     """What the daemon knows of itself."""
 
@@ -132,6 +150,8 @@ class Services:
     providers: Providers
     usage: Usage
     reports: Reports
+    windows: Windows
+    budgets: Budgets
     daemon: DaemonFacts
     database: Database
     broadcaster: Broadcaster

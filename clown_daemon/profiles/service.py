@@ -24,13 +24,14 @@ from clown_daemon.profiles.locks import AliasLocks
 from clown_daemon.profiles.output_tail import tail_file
 from clown_daemon.profiles.runner import CLOSE_SECONDS, ActiveRun, Runner
 from clown_daemon.profiles.secrets import SecretStore
-from clown_daemon.protocol.events import ProfileCreated, ProfileDeleted, ProfileUpdated
+from clown_daemon.protocol.events import BudgetDeleted, ProfileCreated, ProfileDeleted, ProfileUpdated
 from clown_daemon.protocol.names import nearest_name
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import Message, OutputPage, ProfileMessage, RunStarted, RunStopped
 from clown_daemon.protocol.requests import MAX_ALIAS_LENGTH, CreateProfile, OutputQuery, RunProfile, UpdateProfile
 from clown_daemon.protocol.resources import Profile, ProfileDetail, ProfileSummary
 from clown_daemon.store import profiles as store
+from clown_daemon.store.budgets import delete_rows_of
 from clown_daemon.store.database import Database, Transaction
 
 T = TypeVar("T")
@@ -127,7 +128,7 @@ class ProfileService:
         return await self._take_turn(alias, self._update(alias, request))
 
     async def delete(self, alias: str) -> Message:
-        """Remove a profile with its home and its key; its usage stays.
+        """Remove a profile with its home, its key and its budgets; its usage stays.
 
         Raises:
             DomainError: `unknown_profile`, or `profile_running`.
@@ -333,6 +334,8 @@ def _insert(transaction: Transaction, profile: store.NewProfile) -> None:
 def _delete(transaction: Transaction, alias: str) -> None:
     store.delete_profile(transaction.connection, alias)
     transaction.record(ProfileDeleted(alias=alias), None)
+    for budget in delete_rows_of(transaction.connection, alias):
+        transaction.record(BudgetDeleted(id=budget.id, profile=alias, agent_id=None), None)
 
 
 def _make_home(home: Path) -> bool:

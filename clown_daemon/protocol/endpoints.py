@@ -5,6 +5,8 @@
 not repeated in the table.
 """
 
+from decimal import Decimal
+
 from clown_daemon.protocol.endpoint import Endpoint
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import (
@@ -27,6 +29,7 @@ from clown_daemon.protocol.requests import (
     OutputQuery,
     ProfilesQuery,
     RunProfile,
+    SetBudget,
     ShutDown,
     StreamQuery,
     UpdateProfile,
@@ -34,11 +37,14 @@ from clown_daemon.protocol.requests import (
     UsageQuery,
     UsageSeriesQuery,
     UsageSessionsQuery,
+    WindowsQuery,
 )
 from clown_daemon.protocol.resources import (
     AgentDetail,
     AgentSummary,
+    BudgetReport,
     DaemonStatus,
+    PlanWindowReport,
     ProfileDetail,
     ProfileSummary,
     Provider,
@@ -116,8 +122,8 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         path="/api/profiles/{alias}",
         name="delete_profile",
         group="profiles",
-        summary="Remove a profile with its home and its key; its usage stays.",
-        note="`ProfileDeleted` follows.",
+        summary="Remove a profile with its home, its key and its budgets; its usage stays.",
+        note="`ProfileDeleted` follows, and `BudgetDeleted` for each of its budgets.",
         data=Message,
         problems=(ProblemCode.UNKNOWN_PROFILE, ProblemCode.PROFILE_RUNNING),
     ),
@@ -303,6 +309,51 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         group="usage",
         summary="Whose logs are read, from where, and what of them cannot be read.",
         data=tuple[UsageSource, ...],
+    ),
+    Endpoint(
+        method="GET",
+        path="/api/usage/windows",
+        name="list_windows",
+        group="usage",
+        summary="The five-hour windows of Claude Code, newest first.",
+        note="They are reckoned from what is in the ledger; the provider has the last word.",
+        query=WindowsQuery,
+        data=tuple[PlanWindowReport, ...],
+        problems=(ProblemCode.UNKNOWN_PROFILE,),
+        example="/api/usage/windows?profile=my-project&limit=3",
+    ),
+    # -- budgets
+    Endpoint(
+        method="GET",
+        path="/api/budgets",
+        name="list_budgets",
+        group="budgets",
+        summary="All budgets with what was spent, sorted by id.",
+        data=tuple[BudgetReport, ...],
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/budgets",
+        name="set_budget",
+        group="budgets",
+        summary="Set the budget of a profile, an agent or everything, for a day or a month, in dollars or tokens.",
+        note="There is one of each: setting it again changes it. Thresholds that are passed already count as crossed,"
+        " without an alert; another limit begins anew. `BudgetUpdated` follows unless nothing changed.",
+        body=SetBudget,
+        data=BudgetReport,
+        problems=(ProblemCode.UNKNOWN_PROFILE, ProblemCode.UNKNOWN_AGENT),
+        example_body=SetBudget(period="day", limit_usd=Decimal(10)),
+    ),
+    Endpoint(
+        method="DELETE",
+        path="/api/budgets/{id}",
+        name="delete_budget",
+        group="budgets",
+        summary="Delete a budget.",
+        note="`BudgetDeleted` follows.",
+        data=Message,
+        problems=(ProblemCode.UNKNOWN_BUDGET,),
+        example="/api/budgets/total:day:usd",
     ),
     # -- the daemon, and everything at once
     Endpoint(

@@ -11,6 +11,8 @@ import msgspec
 
 from clown_daemon.protocol.resources import (
     Agent,
+    Budget,
+    BudgetPeriod,
     Cost,
     Daemon,
     Profile,
@@ -170,6 +172,41 @@ class UsageImportProgressed(msgspec.Struct, frozen=True, kw_only=True):
     files_total: int
 
 
+# -- budgets ----------------------------------------------------------------------------------------------------------
+
+
+class BudgetUpdated(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget was set, or a back-fill passed thresholds of it, which is no alert."""
+
+    id: str
+    profile: str | None
+    agent_id: str | None
+
+
+class BudgetDeleted(msgspec.Struct, frozen=True, kw_only=True):
+    """A budget was deleted."""
+
+    id: str
+    profile: str | None
+    agent_id: str | None
+
+
+class BudgetThresholdCrossed(msgspec.Struct, frozen=True, kw_only=True):
+    """Spending reached a threshold of a budget: once per threshold and period."""
+
+    id: str
+    profile: str | None
+    agent_id: str | None
+    period: BudgetPeriod
+    threshold_percent: int
+    limit_usd: float | None
+    spent_usd: float | None
+    """None of a budget in tokens."""
+    limit_tokens: int | None
+    spent_tokens: int | None
+    """None of a budget in dollars."""
+
+
 # -- daemon -----------------------------------------------------------------------------------------------------------
 
 ShutdownReason = Literal["idle_timeout", "stop", "signal", "upgrade"]
@@ -213,12 +250,15 @@ EventData = (
     | UsageUpdated
     | UsageImported
     | UsageImportProgressed
+    | BudgetUpdated
+    | BudgetDeleted
+    | BudgetThresholdCrossed
     | DaemonStarted
     | DaemonShuttingDown
     | DaemonUpdated
 )
 
-Resource = Profile | Agent | Registry | Proxy | ProfileUsage | UsageImport | Daemon
+Resource = Profile | Agent | Registry | Proxy | ProfileUsage | UsageImport | Budget | Daemon
 
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
@@ -282,6 +322,9 @@ CATALOGUE: tuple[EventKind, ...] = (
     _kind(UsageUpdated, ProfileUsage, "profile"),
     _kind(UsageImported, UsageImport, "source"),
     _kind(UsageImportProgressed, UsageImport, "source", documented=False),
+    _kind(BudgetUpdated, Budget, "id", documented=False),
+    _kind(BudgetDeleted, Budget, "id", documented=False),
+    _kind(BudgetThresholdCrossed, Budget, "id", documented=False),
     _kind(DaemonStarted, Daemon, ""),
     _kind(DaemonShuttingDown, Daemon, ""),
     _kind(DaemonUpdated, Daemon, "", documented=False),
@@ -314,5 +357,7 @@ def profile_of(data: EventData) -> str | None:
             | UsageUpdated(profile=alias)
         ):
             return alias
+        case BudgetUpdated(profile=about) | BudgetDeleted(profile=about) | BudgetThresholdCrossed(profile=about):
+            return about
         case _:
             return None

@@ -6,9 +6,10 @@ from fnmatch import fnmatchcase
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "@errors": ("ProxyError", "RegistrySyncFailed"),
-    "@cost": ("Usage*",),
+    "@cost": ("Usage*", "Budget*"),
     "@profiles": ("Profile*",),
     "@agents": ("Agent*",),
+    "@budgets": ("Budget*",),
     "@registry": ("Registry*",),
     "@proxies": ("Proxy*",),
     "@daemon": ("Daemon*",),

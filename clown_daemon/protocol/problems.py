@@ -26,6 +26,7 @@ class ProblemCode(StrEnum):
     UNKNOWN_AGENT = "unknown_agent"
     UNKNOWN_PROVIDER = "unknown_provider"
     UNKNOWN_ENDPOINT = "unknown_endpoint"
+    UNKNOWN_BUDGET = "unknown_budget"
     METHOD_NOT_ALLOWED = "method_not_allowed"
     PROFILE_EXISTS = "profile_exists"
     PROFILE_RUNNING = "profile_running"
@@ -63,6 +64,7 @@ STATUS: dict[ProblemCode, int] = {
     ProblemCode.UNKNOWN_AGENT: 404,
     ProblemCode.UNKNOWN_PROVIDER: 404,
     ProblemCode.UNKNOWN_ENDPOINT: 400,
+    ProblemCode.UNKNOWN_BUDGET: 404,
     ProblemCode.METHOD_NOT_ALLOWED: 405,
     ProblemCode.PROFILE_EXISTS: 409,
     ProblemCode.PROFILE_RUNNING: 409,
@@ -101,6 +103,7 @@ MEANING: dict[ProblemCode, str] = {
     ProblemCode.UNKNOWN_AGENT: "There is no such agent.",
     ProblemCode.UNKNOWN_PROVIDER: "There is no such provider.",
     ProblemCode.UNKNOWN_ENDPOINT: "The provider has no such endpoint.",
+    ProblemCode.UNKNOWN_BUDGET: "There is no such budget.",
     ProblemCode.METHOD_NOT_ALLOWED: "The path does not know this method; `Allow` lists those it knows.",
     ProblemCode.PROFILE_EXISTS: "The alias is taken.",
     ProblemCode.PROFILE_RUNNING: "The profile runs.",

@@ -155,13 +155,18 @@ def _type(field: Schema) -> str:
     choices = [choice for choice in field.get("anyOf", [field]) if choice != {"type": "null"}]
     words = " or ".join(_one_type(choice) for choice in choices)
     default = field.get("default")
-    return words if default in {None, ""} or default == [] else f"{words}, {default} unless given"
+    if isinstance(default, list | tuple):
+        default = " and ".join(map(str, default))
+    return words if default in {None, ""} else f"{words}, {default} unless given"
 
 
 def _one_type(choice: dict[str, Any]) -> str:
     if "enum" in choice:
         return ", ".join(f"`{value}`" for value in choice["enum"])
-    word = f"{_one_type(choice['items'])}s" if choice["type"] == "array" else str(choice["type"])
+    if choice["type"] == "array":
+        of, _, bounds = _one_type(choice["items"]).partition(" ")
+        return f"{of}s {bounds}".rstrip()
+    word = str(choice["type"])
     low, high = choice.get("minimum"), choice.get("maximum")
     if low is not None:
         word += f" {low} to {high}" if high is not None and high < 2**53 - 1 else f" from {low}"

@@ -5,16 +5,24 @@ checked while decoding; the rules of texts stand here for the documents and are 
 is wrong, by the features (`clown_daemon.profiles.rules`).
 """
 
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+
+from clown_daemon.protocol.resources import BudgetPeriod
 
 MAX_ALIAS_LENGTH = 64
 MAX_TEXT_LENGTH = 200
 MAX_KEY_LENGTH = 8192
 MAX_OUTPUT_LINES = 10_000
 MAX_PAGE = 1000
+MAX_THRESHOLDS = 8
+MAX_WINDOWS = 100
+LEAST_LIMIT_USD = 0.01
+MAX_LIMIT_USD = 1_000_000
+"""A million dollars in picodollars is still an integer of 64 bits."""
 MAX_NUMBER = 2**53 - 1
 """The largest number that every JSON reader keeps exactly."""
 
@@ -199,6 +207,42 @@ class CancelImports(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
     source: Annotated[str, _text(enum=USAGE_SOURCES)] | None = None
     """Null is every import."""
+
+
+Threshold = Annotated[int, Meta(ge=1, le=1000)]
+
+
+class SetBudget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /api/budgets`: one of the two limits, and what it is for."""
+
+    profile: str | UnsetType = UNSET
+    """An alias, or `unattributed`. With neither this nor an agent, everything on this machine counts."""
+    agent_id: str | UnsetType = UNSET
+    period: BudgetPeriod
+    """The user's local day or month."""
+    limit_usd: Annotated[Decimal, _text(minimum=LEAST_LIMIT_USD, maximum=MAX_LIMIT_USD)] | UnsetType = UNSET
+    """A number, or a text such as `"12.50"`; kept to 12 decimals."""
+    limit_tokens: Annotated[int, Meta(ge=1, le=MAX_NUMBER)] | UnsetType = UNSET
+    """All four classes of tokens added up."""
+    thresholds: Annotated[tuple[Threshold, ...], Meta(max_length=MAX_THRESHOLDS)] = (80, 100)
+    """Per cent of the limit at which to tell; none at all makes a budget that is only shown."""
+
+
+RULES: dict[str, dict[str, object]] = {
+    SetBudget.__name__: {
+        "oneOf": [{"required": ["limit_usd"]}, {"required": ["limit_tokens"]}],
+        "not": {"required": ["profile", "agent_id"]},
+    },
+}
+"""Rules of a body that are no field's alone, as JSON Schema, by its type."""
+
+
+class WindowsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of `GET /api/usage/windows`."""
+
+    profile: str | None = None
+    """An alias, or `unattributed`."""
+    limit: Annotated[int, Meta(ge=1, le=MAX_WINDOWS)] = 10
 
 
 class EventsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -1,10 +1,10 @@
 """What exists, as it stands on the wire: in replies, in the snapshot, and whole in the `resource` of an event.
 
 Shapes of the documented API are fixed (`ProfileSummary`, `ProfileDetail`, `AgentSummary`, ... one per documented
-call); the full resources (`Profile`, `Agent`, `Proxy`, `Registry`, `ProfileUsage`, `UsageImport`, `Daemon`) are what
-the snapshot holds and what events carry. A number that does not exist is None, never 0. Instants are RFC 3339 strings
-in `*_at` and `last_*`, epoch milliseconds in `*_ms`. Money is US dollars as a JSON number; inside the daemon it is
-exact (`clown_daemon.usage.pricing`).
+call); the full resources (`Profile`, `Agent`, `Proxy`, `Registry`, `ProfileUsage`, `UsageImport`, `Budget`, `Daemon`)
+are what the snapshot holds and what events carry. A number that does not exist is None, never 0. Instants are RFC 3339
+strings in `*_at` and `last_*`, epoch milliseconds in `*_ms`. Money is US dollars as a JSON number; inside the daemon it
+is exact (`clown_daemon.usage.pricing`).
 """
 
 from typing import Annotated, Literal
@@ -266,8 +266,18 @@ class ModelUsage(msgspec.Struct, frozen=True, kw_only=True):
     unpriced_responses: int = 0
 
 
+class AgentUsage(msgspec.Struct, frozen=True, kw_only=True):
+    """Usage of one agent within a period."""
+
+    agent_id: str
+    tokens: Tokens
+    cost: Cost
+    responses: int
+    unpriced_responses: int = 0
+
+
 class PeriodUsage(msgspec.Struct, frozen=True, kw_only=True):
-    """Usage of one profile within one period, models sorted by name."""
+    """Usage of one profile within one period, models and agents sorted by name."""
 
     start_ms: int
     """The instant at which the period began in the user's time zone."""
@@ -277,6 +287,7 @@ class PeriodUsage(msgspec.Struct, frozen=True, kw_only=True):
     sessions: int = 0
     unpriced_responses: int = 0
     by_model: tuple[ModelUsage, ...] = ()
+    by_agent: tuple[AgentUsage, ...] = ()
 
 
 class UsageBucket(msgspec.Struct, frozen=True, array_like=True):
@@ -285,6 +296,20 @@ class UsageBucket(msgspec.Struct, frozen=True, array_like=True):
     start_ms: int
     tokens: int
     cost_usd: float | None
+
+
+class PlanWindow(msgspec.Struct, frozen=True, kw_only=True):
+    """Five hours that users of a Claude plan reckon with, and what was used in them.
+
+    The first response after the last window ended begins one, at the start of its hour (UTC).
+    """
+
+    start_ms: int
+    end_ms: int
+    tokens: Tokens = Tokens()
+    cost: Cost = Cost()
+    responses: int = 0
+    unpriced_responses: int = 0
 
 
 class ProfileUsage(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,6 +328,8 @@ class ProfileUsage(msgspec.Struct, frozen=True, kw_only=True):
     """The last 24 hours, oldest first."""
     days: tuple[UsageBucket, ...] = ()
     """The last 7 days of the user's calendar, oldest first."""
+    window: PlanWindow | None = None
+    """The five-hour window of Claude Code that runs now; None while none does."""
 
 
 ImportState = Literal["running", "done", "failed", "cancelled"]
@@ -367,6 +394,74 @@ class UsageSource(msgspec.Struct, frozen=True, kw_only=True):
     """What cannot be read, one sentence each; many are folded."""
 
 
+# -- budgets and windows ----------------------------------------------------------------------------------------------
+
+BudgetPeriod = Literal["day", "month"]
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """A limit on what is spent: what the snapshot holds and `Budget*` events carry. `BudgetReport` has what was spent.
+
+    With neither `profile` nor `agent_id` everything on this machine counts. One of the two limits is set.
+    """
+
+    id: str
+    """What it is for, its period and its unit, of which there is one each: `profile:work:day:usd`."""
+    profile: str | None = None
+    """Only what this profile spends: an alias, or `unattributed`."""
+    agent_id: str | None = None
+    """Only what this agent spends."""
+    period: BudgetPeriod
+    """The user's local day or month."""
+    limit_usd: float | None = None
+    limit_tokens: int | None = None
+    """All four classes of tokens added up."""
+    thresholds: tuple[int, ...] = (80, 100)
+    """Per cent of the limit at which `BudgetThresholdCrossed` tells, ascending."""
+    start_ms: int
+    """The instant at which the period that `crossed` speaks of began in the user's time zone."""
+    crossed: tuple[int, ...] = ()
+    """Thresholds that were reached in that period, ascending. They stay when a correction lowers what was spent."""
+
+
+class BudgetReport(Budget, frozen=True, kw_only=True):
+    """One entry of `GET /api/budgets`: a budget with what was spent, and where that leads."""
+
+    end_ms: int
+    """The instant at which the period ends."""
+    spent_usd: float | None
+    """None when nothing that was used has a known price."""
+    spent_tokens: int
+    responses: int
+    unpriced_responses: int
+    """Responses whose model has no known price: their tokens count, `spent_usd` leaves them out."""
+    percent: float | None
+    """Of the limit."""
+    burn_usd_per_hour: float | None
+    """Measured over the last 15 minutes."""
+    burn_tokens_per_hour: int
+    projected_usd: float | None
+    """By the end of the period: the next hour at the burn rate, the rest at the usual one."""
+    projected_tokens: int
+
+
+class PlanWindowReport(PlanWindow, frozen=True, kw_only=True):
+    """One entry of `GET /api/usage/windows`."""
+
+    profile: str
+    """An alias, or `unattributed`."""
+    active: bool
+    """Whether it has not ended yet."""
+    minutes_left: int | None
+    """Whole minutes, rounded up; None when it has ended."""
+    burn_usd_per_hour: float | None
+    """Measured over the last 15 minutes; None when it has ended, too."""
+    burn_tokens_per_hour: int | None
+    projected_usd: float | None
+    """By its end: the next hour at the burn rate, the rest at the window's own."""
+    projected_tokens: int | None
+
+
 # -- the daemon, and everything at once -------------------------------------------------------------------------------
 
 
@@ -422,3 +517,4 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     registry: Registry | None = None
     usage: tuple[ProfileUsage, ...] = ()
     imports: tuple[UsageImport, ...] = ()
+    budgets: tuple[Budget, ...] = ()

@@ -127,15 +127,33 @@ def _object(title: str, description: str, properties: dict[str, Schema]) -> Sche
     }
 
 
+def _notes_of(struct: type[msgspec.Struct]) -> dict[str, str]:
+    """The notes of a type's own fields and of those that it inherits."""
+    notes: dict[str, str] = {}
+    for base in reversed(struct.__mro__):
+        notes |= field_notes().get(base.__name__, {})
+    return notes
+
+
+def _read_from_numbers(field: Schema) -> Schema:
+    """Decimals are read from numbers as well; the library describes the text alone."""
+    if field.get("format") != "decimal":
+        return field
+    text = {"type": "string", "format": "decimal"}
+    return {"anyOf": [{**{rule: bound for rule, bound in field.items() if rule not in text}, "type": "number"}, text]}
+
+
 def _finished(name: str, schema: Schema) -> Schema:
     struct = STRUCTS[name]
     schema["description"] = " ".join(inspect.cleandoc(struct.__doc__ or "").split())
     if "properties" not in schema:
         return schema
-    properties = schema["properties"]
-    for base in reversed(struct.__mro__):
-        for field, note in field_notes().get(base.__name__, {}).items():
-            properties[field] = {**properties[field], "description": note}
+    properties = schema["properties"] = {
+        name: _read_from_numbers(field) for name, field in schema["properties"].items()
+    }
+    for field, note in _notes_of(struct).items():
+        properties[field] = {**properties[field], "description": note}
+    schema |= requests.RULES.get(name, {})
     config = struct.__struct_config__
     if not config.forbid_unknown_fields:
         for field in properties.values():

@@ -1,4 +1,4 @@
-"""What can still be read of a damaged database: profiles, runs and the ledger, into a new one.
+"""What can still be read of a damaged database: profiles, runs, budgets and the ledger, into a new one.
 
 Each table is read from its beginning up to the first page that cannot be read, then from its end back. The new tables
 have the same schema, which is brought up to date afterwards; sums are made again from rows. Agents are detected anew.
@@ -22,7 +22,10 @@ BATCH_ROWS = 1000
 MOST_BYTES = 64 * 1024**3
 """A header that tells of more is damaged itself."""
 
-TABLES = ("profiles", "runs", "usage_series", "usage_sessions", "usage_projects", "usage_price_tables", "usage_records")
+TABLES = (
+    *("profiles", "runs", "budgets"),
+    *("usage_series", "usage_sessions", "usage_projects", "usage_price_tables", "usage_records"),
+)
 """What is saved; older schemas have not all of them."""
 
 logger = logging.getLogger(__name__)

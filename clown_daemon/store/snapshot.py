@@ -6,7 +6,7 @@ from datetime import timedelta, tzinfo
 
 from clown_daemon.clock import start_of_day_ms
 from clown_daemon.protocol.resources import Daemon, Provider, Snapshot
-from clown_daemon.store import agents, profiles, usage
+from clown_daemon.store import agents, budgets, profiles, usage
 from clown_daemon.store.event_log import read_head, read_identity
 
 
@@ -49,4 +49,5 @@ def read_snapshot(
         registry=None,
         usage=usage.read_profile_usage(connection, now_ms, zone),
         imports=usage.read_imports(connection),
+        budgets=budgets.read_budgets(connection, now_ms, zone),
     )

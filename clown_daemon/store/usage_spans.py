@@ -9,8 +9,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple
 
-from clown_daemon.store.periods import DAY_MS, Span
-from clown_daemon.store.usage_sums import ADDED_UP, Sums, add_up
+from clown_daemon.store.periods import DAY_MS, MINUTE_MS, Span
+from clown_daemon.store.usage_sums import ADDED_UP, OF_RECORDS, Sums, add_up
 
 _DATED = "-[0-9][0-9][0-9][0-9][0-9][0-9][0-9][0-9]"
 
@@ -116,6 +116,17 @@ def read_sums(
 ) -> Sums:
     """The sums between two quarters of an hour: of one profile, of one agent, or of everything."""
     return add_up(sums_by(connection, "series", Span(start_ms, end_ms), Only(profile, agent_id)).values())
+
+
+def sums_by_minute(connection: sqlite3.Connection, span: Span, only: Only = EVERYTHING) -> list[tuple[int, Sums]]:
+    """The sums of each minute with usage, oldest first; read from the ledger itself, so for short spans."""
+    condition, values = only.rows(span.start_ms)
+    rows = connection.execute(
+        f"SELECT at_ms / {MINUTE_MS} * {MINUTE_MS} AS minute_ms, {OF_RECORDS} FROM usage_records"  # noqa: S608  # our own names
+        f" WHERE at_ms >= ? AND at_ms < ? AND NOT replay AND {condition} GROUP BY minute_ms ORDER BY minute_ms",
+        (*span, *values),
+    )
+    return [(start_ms, Sums(*sums)) for start_ms, *sums in rows]
 
 
 def sessions_by_profile(connection: sqlite3.Connection, span: Span, only: Only = EVERYTHING) -> dict[str, int]:

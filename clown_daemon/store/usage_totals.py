@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from datetime import tzinfo
 from typing import Any
 
-from clown_daemon.protocol.resources import ModelUsage, PeriodUsage, ProfileUsage, UsageBucket
+from clown_daemon.protocol.resources import AgentUsage, ModelUsage, PeriodUsage, ProfileUsage, UsageBucket
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.periods import HOUR_MS, HOURS_SHOWN, MINUTE_MS, MINUTES_SHOWN, Calendar, Span, calendar
 from clown_daemon.store.usage_spans import Only, Series, read_series, read_sums, sessions_by_profile
 from clown_daemon.store.usage_sums import PICO_PER_USD, Sums, add_up
+from clown_daemon.store.usage_windows import read_active_windows
 
 __all__ = ["read_one_profile_usage", "read_profile_usage", "read_sums"]
 
@@ -48,6 +49,7 @@ class _Reader:
         borders = self._borders
         today, week, month = (self._period(start) for start in (borders.today_ms, borders.week_ms, borders.month_ms))
         minutes, hours, days = self._minutes(), self._hours(), self._days()
+        windows = read_active_windows(self._connection, borders.now_ms, self._only.profile)
         return tuple(
             ProfileUsage(
                 profile=profile,
@@ -59,6 +61,7 @@ class _Reader:
                 minutes=tuple(minutes[profile]),
                 hours=tuple(hours[profile]),
                 days=tuple(days[profile]),
+                window=windows.get(profile),
             )
             for profile, agent_id, last_ms in self._profiles()
         )
@@ -128,25 +131,24 @@ def _buckets(rows: Iterable[Any]) -> Buckets:
 
 def _period_usage(start_ms: int, series: Sequence[Series], sessions: int) -> PeriodUsage:
     models: defaultdict[str, list[Sums]] = defaultdict(list)
+    agents: defaultdict[str, list[Sums]] = defaultdict(list)
     for found in series:
         models[found.model].append(found.sums)
-    total = add_up(found.sums for found in series)
+        agents[found.agent_id].append(found.sums)
     return PeriodUsage(
         start_ms=start_ms,
-        tokens=total.tokens,
-        cost=total.cost,
-        responses=total.responses,
         sessions=sessions,
-        unpriced_responses=total.unpriced_responses,
-        by_model=tuple(_model_usage(model, add_up(sums)) for model, sums in sorted(models.items())),
+        by_model=tuple(ModelUsage(model=model, **_told(add_up(sums))) for model, sums in sorted(models.items())),
+        by_agent=tuple(AgentUsage(agent_id=agent, **_told(add_up(sums))) for agent, sums in sorted(agents.items())),
+        **_told(add_up(found.sums for found in series)),
     )
 
 
-def _model_usage(model: str, sums: Sums) -> ModelUsage:
-    return ModelUsage(
-        model=model,
-        tokens=sums.tokens,
-        cost=sums.cost,
-        responses=sums.responses,
-        unpriced_responses=sums.unpriced_responses,
-    )
+def _told(sums: Sums) -> dict[str, Any]:
+    """What every part of a total says of its sums."""
+    return {
+        "tokens": sums.tokens,
+        "cost": sums.cost,
+        "responses": sums.responses,
+        "unpriced_responses": sums.unpriced_responses,
+    }

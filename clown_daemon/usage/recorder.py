@@ -7,6 +7,7 @@ import asyncio
 import sqlite3
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import tzinfo
 from typing import NamedTuple, TypeVar
 
 from clown_daemon.clock import Clock
@@ -26,6 +27,7 @@ from clown_daemon.store.usage import (
     read_positions,
 )
 from clown_daemon.usage.backlog import LogName
+from clown_daemon.usage.crossings import record_crossings
 from clown_daemon.usage.pace import Pace
 from clown_daemon.usage.reader import Part, Price
 from clown_daemon.usage.sources import SOURCES
@@ -156,20 +158,24 @@ class Recorder:
     def _tell_added(
         self, transaction: Transaction, added: Mapping[str, Added], began: float, *, imported: bool
     ) -> None:
-        """Tell each profile what was added to it, with the profile's totals after it."""
-        for profile, found in added.items():
-            event = UsageUpdated(
-                profile=profile,
-                tokens=found.tokens,
-                cost=found.cost,
-                responses=found.responses,
-                models=tuple(sorted(found.models)),
-                agent_id=found.agent_id,
-                imported=imported,
-            )
-            now_ms, zone = transaction.now_ms, self._clock.zone
-            transaction.record(event, read_one_profile_usage(transaction.connection, profile, now_ms, zone))
+        tell_added(transaction, added, self._clock.zone, imported=imported)
         self._pace.began(added, began)
+
+
+def tell_added(transaction: Transaction, added: Mapping[str, Added], zone: tzinfo, *, imported: bool) -> None:
+    """Tell each profile what was added to it, with the profile's totals after it; and what that crosses of budgets."""
+    for profile, found in added.items():
+        event = UsageUpdated(
+            profile=profile,
+            tokens=found.tokens,
+            cost=found.cost,
+            responses=found.responses,
+            models=tuple(sorted(found.models)),
+            agent_id=found.agent_id,
+            imported=imported,
+        )
+        transaction.record(event, read_one_profile_usage(transaction.connection, profile, transaction.now_ms, zone))
+    record_crossings(transaction, added.keys(), zone, imported=imported)
 
 
 def _read_positions(connection: sqlite3.Connection) -> dict[LogName, Position]:

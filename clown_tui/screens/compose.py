@@ -87,7 +87,7 @@ def picture_of(
         status=(*_chip(view), *status_line(model, now.ms, view.width - _width(_chip(view)), may_start=may_start)),
         footer=_footer(view.pane, actions, view.width),
         summary=summary_line(model, now.ms, view.width),
-        tabs=tab_titles(model, log.unseen),
+        tabs=tab_titles(model, now.ms, log.unseen),
         frames={pane: _frame(pane, model, log, view, now) for pane in PANES},
         tables={pane: _table(pane, kind, model, view, now) for pane, kind in _KINDS.items()},
         texts={pane: _text(pane, model, view, now, sizes[pane], cost) for pane in (Pane.COST, Pane.REGISTRY)},

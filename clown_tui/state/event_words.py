@@ -1,12 +1,15 @@
 """What an event says on one line, and how much it matters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import IntEnum
 from typing import assert_never
 
 from clown_daemon.protocol.events import (
     AgentDetected,
     AgentUpdated,
+    BudgetDeleted,
+    BudgetThresholdCrossed,
+    BudgetUpdated,
     DaemonShuttingDown,
     DaemonStarted,
     DaemonUpdated,
@@ -28,8 +31,8 @@ from clown_daemon.protocol.events import (
     UsageUpdated,
     subject_of,
 )
-from clown_daemon.protocol.resources import Cost, UsageImport
-from clown_tui.formatting import clean, count, dollars, duration, nanos, plural
+from clown_daemon.protocol.resources import Budget, BudgetPeriod, Cost, UsageImport
+from clown_tui.formatting import clean, count, dollars, duration, nanos, plural, tokens
 
 
 class Level(IntEnum):
@@ -40,6 +43,8 @@ class Level(IntEnum):
     ERROR = 2
 
 
+WHOLE_PERCENT = 100
+"""A threshold from here on says that the budget is spent."""
 STOP_SIGNALS = frozenset({-2, -9, -15})
 """Exit codes of a run that was stopped on request: INT, KILL, TERM."""
 
@@ -47,14 +52,14 @@ STOP_SIGNALS = frozenset({-2, -9, -15})
 def level_of(event: Event | UnknownEvent) -> Level:
     """Tell how much an event matters."""
     match event.data:
-        case ProxyError() | RegistrySyncFailed():
-            return Level.ERROR
-        case ProfileStopped(error=str()):
+        case ProxyError() | RegistrySyncFailed() | ProfileStopped(error=str()):
             return Level.ERROR
         case ProfileStopped(exit_code=int(code)) if code and code not in STOP_SIGNALS:
             return Level.ERROR
         case UsageImportProgressed() if _import_failed(event):
             return Level.ERROR
+        case BudgetThresholdCrossed(threshold_percent=percent):
+            return Level.ERROR if percent >= WHOLE_PERCENT else Level.WARN
         case DaemonUpdated(problems=problems) if problems:
             return Level.WARN
         case _:
@@ -67,9 +72,13 @@ def _import_failed(event: Event | UnknownEvent) -> bool:
 
 
 def subject(event: Event | UnknownEvent) -> str:
-    """Answer what the event is about, cleaned: an alias, an agent, a source; "" where there is only one."""
+    """Answer what the event is about, cleaned: an alias, an agent, a source, `total`; "" where there is only one."""
     if isinstance(event, Event):
-        return clean(subject_of(event.data))
+        match event.data:
+            case BudgetUpdated() | BudgetDeleted() | BudgetThresholdCrossed():
+                return clean(event.data.profile or event.data.agent_id or "total")
+            case _:
+                return clean(subject_of(event.data))
     for key in ("alias", "profile", "id", "source"):
         if isinstance(value := event.data.get(key), str):
             return clean(value)
@@ -111,6 +120,12 @@ def words(event: Event | UnknownEvent) -> str:  # noqa: C901, PLR0911, PLR0912  
             return f"{plural(data.records_imported, 'response')} imported"
         case UsageImportProgressed():
             return _progress(event, data)
+        case BudgetUpdated():
+            return _budget(event)
+        case BudgetDeleted():
+            return f"budget {clean(data.id)} deleted"
+        case BudgetThresholdCrossed():
+            return _crossed(data)
         case DaemonStarted():
             return clean(f"version {data.version}, pid {data.pid}")
         case DaemonShuttingDown():
@@ -123,9 +138,9 @@ def words(event: Event | UnknownEvent) -> str:  # noqa: C901, PLR0911, PLR0912  
             assert_never(data)
 
 
-def usage_words(tokens: int, cost: str, models: tuple[str, ...], *, imported: bool = False) -> str:
+def usage_words(used: int, cost: str, models: tuple[str, ...], *, imported: bool = False) -> str:
     """Say what was used: `+1,204 tok  +$0.0131  sonnet-4.5`."""
-    parts = [f"+{count(tokens)} tok", cost, clean(", ".join(models)), "(import)" if imported else ""]
+    parts = [f"+{count(used)} tok", cost, clean(", ".join(models)), "(import)" if imported else ""]
     return "  ".join(part for part in parts if part)
 
 
@@ -147,6 +162,34 @@ def _progress(event: Event | UnknownEvent, data: UsageImportProgressed) -> str:
     if isinstance(resource, UsageImport) and resource.error:
         return clean(resource.error)
     return f"{count(data.files_done)} of {plural(data.files_total, 'file')}"
+
+
+def _budget(event: Event | UnknownEvent) -> str:
+    budget = event.resource if isinstance(event, Event) else None
+    if not isinstance(budget, Budget):
+        return "budget set"
+    limit = limit_words(budget.limit_usd, budget.limit_tokens, budget.period)
+    passed = f"{_percents(budget.crossed)} passed already" if budget.crossed else ""
+    told = f"tells at {_percents(budget.thresholds)}" if budget.thresholds else "tells nothing"
+    return " · ".join(part for part in (f"budget {limit}", told, passed) if part)
+
+
+def _percents(thresholds: Iterable[int]) -> str:
+    return " ".join(f"{threshold}%" for threshold in thresholds)
+
+
+def _crossed(data: BudgetThresholdCrossed) -> str:
+    limit = limit_words(data.limit_usd, data.limit_tokens, data.period)
+    spent = "" if data.spent_usd is None else f": {dollars(nanos(data.spent_usd))} spent"
+    used = "" if data.spent_tokens is None else f": {tokens(data.spent_tokens)} tokens used"
+    return f"{data.threshold_percent}% of {limit}{spent}{used}"
+
+
+def limit_words(limit_usd: float | None, limit_tokens: int | None, period: BudgetPeriod) -> str:
+    """Write a limit in the fewest signs: `$10/day`, `$12.50/month`, `50M tok/day`."""
+    if limit_usd is None:
+        return f"{tokens(limit_tokens or 0)} tok/{period}"
+    return f"{dollars(nanos(limit_usd)).removesuffix('.00')}/{period}"
 
 
 def _unknown(data: Mapping[str, object]) -> str:

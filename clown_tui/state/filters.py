@@ -151,7 +151,7 @@ class Alias:
         del now_ms
         if self.name == "@errors":
             return record.fields.get("level") == "error"
-        return record.fields.get("type", "").startswith("Usage") or record.numbers.get("cost", 0.0) > 0
+        return record.fields.get("type", "").startswith(("Usage", "Budget")) or record.numbers.get("cost", 0.0) > 0
 
     def __str__(self) -> str:
         return self.name

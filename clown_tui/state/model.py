@@ -1,6 +1,6 @@
 """The dashboard's state: one frozen value, true at `seq` of `log`, replaced whole by `reducer.reduce`.
 
-Resources stand in mappings by their key (alias, agent id, provider id, source) and are the very structs of the wire.
+Resources stand in mappings by their key (alias, id, source) and are the very structs of the wire.
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from clown_daemon.client.states import Phase
 from clown_daemon.clock import start_of_day_ms
 from clown_daemon.protocol.resources import (
     Agent,
+    Budget,
     Daemon,
     Profile,
     ProfileUsage,
@@ -84,9 +85,12 @@ class Model:
     proxies: Mapping[str, Proxy] = field(default_factory=dict)
     usage: Mapping[str, ProfileUsage] = field(default_factory=dict)
     imports: Mapping[str, UsageImport] = field(default_factory=dict)
+    budgets: Mapping[str, Budget] = field(default_factory=dict)
     registry: Registry | None = None
     notice: Notice | None = None
     pulse: Pulse = Pulse()
+    rings: int = 0
+    """How often the terminal's bell is due since the start: once for each threshold of a budget that was crossed."""
 
     @property
     def known(self) -> bool:

@@ -12,6 +12,9 @@ from clown_daemon.client.states import ConnectionChanged, EventReceived, GapFoun
 from clown_daemon.protocol.events import (
     AgentDetected,
     AgentUpdated,
+    BudgetDeleted,
+    BudgetThresholdCrossed,
+    BudgetUpdated,
     DaemonShuttingDown,
     DaemonStarted,
     DaemonUpdated,
@@ -36,12 +39,14 @@ from clown_daemon.protocol.events import (
 from clown_daemon.protocol.resources import Snapshot
 from clown_daemon.protocol.stream import HEARTBEAT_SECONDS
 from clown_tui.formatting import clean
-from clown_tui.state.event_words import Level, level_of, words
+from clown_tui.state.event_words import Level, level_of, subject, words
 from clown_tui.state.model import Connection, Model, Notice, Pulse
 from clown_tui.state.panes import Pane
 
 PULSE_SECONDS = 10
 """How far back the event rate is remembered."""
+RING_WITHIN_MS = 3_600_000
+"""A threshold that was crossed longer ago, while nothing could be heard, rings no bell."""
 
 
 def reduce(model: Model, messages: Sequence[Message]) -> Model:
@@ -74,6 +79,7 @@ def from_snapshot(model: Model, snapshot: Snapshot, at_ms: int) -> Model:
         proxies={proxy.profile: proxy for proxy in snapshot.proxies},
         usage={usage.profile: usage for usage in snapshot.usage},
         imports={entry.source: entry for entry in snapshot.imports},
+        budgets={budget.id: budget for budget in snapshot.budgets},
         registry=snapshot.registry,
     )
 
@@ -88,9 +94,10 @@ class _Draft:
     as_of_ms: int | None = None
     heard: dict[int, int] = field(default_factory=dict)
     last_ms: int | None = None
+    rings: int = 0
 
     def __post_init__(self) -> None:
-        self.seq, self.as_of_ms = self.base.seq, self.base.as_of_ms
+        self.seq, self.as_of_ms, self.rings = self.base.seq, self.base.as_of_ms, self.base.rings
 
     def add(self, message: Message) -> None:
         match message:
@@ -108,7 +115,7 @@ class _Draft:
 
     def finish(self) -> Model:
         pulse = self._pulse() if self.heard else self.base.pulse
-        return replace(self.base, **self.changed, seq=self.seq, as_of_ms=self.as_of_ms, pulse=pulse)
+        return replace(self.base, **self.changed, seq=self.seq, as_of_ms=self.as_of_ms, pulse=pulse, rings=self.rings)
 
     def _rebase(self, model: Model) -> None:
         self.base, self.changed, self.heard = model, {}, {}
@@ -127,6 +134,9 @@ class _Draft:
         self.as_of_ms = self.last_ms = at_ms
         second = at_ms // 1000
         self.heard[second] = self.heard.get(second, 0) + 1
+        # Also what the snapshot contains already: after a loss, the events of the time away are heard just once.
+        if isinstance(event.data, BudgetThresholdCrossed) and at_ms - event.at_ms < RING_WITHIN_MS:
+            self.rings += 1
         if received.replayed or (event.seq <= self.seq and event.log == self.base.log):
             return
         self.seq = event.seq
@@ -148,6 +158,8 @@ class _Draft:
                 self._put("proxies", data.profile, event.resource)
             case UsageImported() | UsageImportProgressed():
                 self._put("imports", data.source, event.resource)
+            case BudgetUpdated() | BudgetDeleted() | BudgetThresholdCrossed():
+                self._put("budgets", data.id, event.resource)
             case RegistrySyncStarted() | RegistrySyncCompleted() | RegistrySyncFailed():
                 self.changed["registry"] = event.resource
             case DaemonStarted() | DaemonShuttingDown() | DaemonUpdated():
@@ -168,13 +180,18 @@ class _Draft:
             mapping[key] = resource
 
 
-_PANES: dict[str, Pane] = {"Profile": Pane.PROFILES, "ProxyEr": Pane.PROXIES, "Registr": Pane.REGISTRY}
+_PANES: dict[str, Pane] = {
+    "Profile": Pane.PROFILES,
+    "ProxyEr": Pane.PROXIES,
+    "Registr": Pane.REGISTRY,
+    "BudgetT": Pane.COST,
+}
 
 
 def _notice(event: Event) -> Notice:
-    subject = clean(subject_of(event.data))
-    text = " ".join(part for part in (event.type, subject, words(event)) if part)
-    return Notice(text=text, at_ms=event.at_ms, pane=_PANES.get(event.type[:7]), key=subject or None)
+    text = " ".join(part for part in (event.type, subject(event), words(event)) if part)
+    key = clean(subject_of(event.data)) or None
+    return Notice(text=text, at_ms=event.at_ms, pane=_PANES.get(event.type[:7]), key=key)
 
 
 # -- the connection ---------------------------------------------------------------------------------------------------

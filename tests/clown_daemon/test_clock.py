@@ -4,7 +4,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from clown_daemon.clock import ManualClock, SystemClock, local_zone_name, start_of_day_ms
+from clown_daemon.clock import (
+    ManualClock,
+    SystemClock,
+    end_of_day_ms,
+    end_of_month_ms,
+    local_zone_name,
+    start_of_day_ms,
+    start_of_month_ms,
+)
 
 HOUR_MS = 3_600_000
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -67,3 +75,24 @@ def test_tz_names_the_zone() -> None:
 @pytest.mark.parametrize("environ", [{}, {"TZ": ""}, {"TZ": "/usr/share/zoneinfo/UTC"}])
 def test_without_tz_the_machines_own_zone_is_named(environ: dict[str, str]) -> None:
     assert local_zone_name(environ)
+
+
+@pytest.mark.parametrize(
+    ("at", "start", "end"),
+    [
+        ("2026-03-29T12:00:00+02:00", "2026-03-01T00:00:00+01:00", "2026-04-01T00:00:00+02:00"),
+        ("2026-10-01T00:00:00+02:00", "2026-10-01T00:00:00+02:00", "2026-11-01T00:00:00+01:00"),
+        ("2026-12-31T23:59:59+01:00", "2026-12-01T00:00:00+01:00", "2027-01-01T00:00:00+01:00"),
+        ("2028-02-29T12:00:00+01:00", "2028-02-01T00:00:00+01:00", "2028-03-01T00:00:00+01:00"),
+    ],
+)
+def test_a_month_goes_from_midnight_to_midnight(at: str, start: str, end: str) -> None:
+    assert start_of_month_ms(ms(at), BERLIN) == ms(start)
+    assert end_of_month_ms(ms(at), BERLIN) == ms(end)
+
+
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-06-01", "2026-10-25"])
+def test_a_day_ends_where_the_next_one_begins(day: str) -> None:
+    end = end_of_day_ms(ms(f"{day}T12:00:00+02:00"), BERLIN)
+    assert start_of_day_ms(end, BERLIN) == end
+    assert start_of_day_ms(end - 1, BERLIN) == start_of_day_ms(ms(f"{day}T12:00:00+02:00"), BERLIN)

@@ -1,12 +1,27 @@
+import msgspec
 import pytest
 
 from clown_daemon.client.states import ConnectionChanged, EventReceived, Message, Phase, SnapshotLoaded
 from clown_daemon.clock import ManualClock
 from clown_daemon.protocol.events import Event, ProfileCreated
-from clown_daemon.protocol.resources import Daemon, Profile, Snapshot
+from clown_daemon.protocol.resources import (
+    AgentUsage,
+    Budget,
+    Cost,
+    Daemon,
+    ModelUsage,
+    PeriodUsage,
+    PlanWindow,
+    Profile,
+    ProfileUsage,
+    Snapshot,
+    Tokens,
+    UsageBucket,
+)
 from clown_tui.app import ClownApp
 from clown_tui.settings import Settings
 from clown_tui.state.panes import Pane
+from tests.support.dashboard_state import crossed
 from tests.support.fake_feed import FakeFeed
 from tests.support.frames import assert_golden, frame_text
 from tests.support.waiting import until
@@ -15,6 +30,7 @@ URL = "http://127.0.0.1:8765"
 CLOCK = ManualClock()
 NOW = CLOCK.now_ms()
 AT = "2026-09-21T14:13:20Z"
+DAY = NOW - NOW % 86_400_000
 SIZES = [(200, 60), (120, 40), (80, 24), (50, 15), (34, 8)]
 
 
@@ -45,9 +61,65 @@ def created(alias: str, seq: int) -> EventReceived:
     return EventReceived(event=event, at_ms=NOW)
 
 
+def spending() -> list[Message]:
+    """Two agents at work, three budgets, one of them nearly spent, and the event that said so."""
+    claude, codex = a_part("claude", 3.54), a_part("codex", 0.58)
+    usages = (a_total("review", codex), a_total("work", claude))
+    warned = Budget(id="profile:work:day:usd", profile="work", period="day", limit_usd=4.0, start_ms=DAY, crossed=(80,))
+    budgets = (
+        Budget(id="total:day:usd", period="day", limit_usd=10.0, start_ms=DAY),
+        Budget(id="total:month:tokens", period="month", limit_tokens=50_000_000, start_ms=DAY - 20 * 86_400_000),
+    )
+    told = crossed(80, id=warned.id, profile="work", limit_usd=4.0, spent_usd=3.54)
+    snapshot = msgspec.structs.replace(loaded("work", "review").snapshot, usage=usages, budgets=budgets)
+    event = Event(type="BudgetThresholdCrossed", timestamp=AT, data=told, seq=2, log="log", at_ms=NOW, resource=warned)
+    return [
+        connection(Phase.LIVE),
+        SnapshotLoaded(snapshot=snapshot, at_ms=NOW),
+        EventReceived(event=event, at_ms=NOW),
+    ]
+
+
+def a_part(agent_id: str, usd: float) -> AgentUsage:
+    tokens = Tokens(input_tokens=300_000, output_tokens=40_000, cache_read_input_tokens=1_000_000)
+    return AgentUsage(agent_id=agent_id, tokens=tokens, cost=Cost(total_cost=usd), responses=9)
+
+
+def a_total(alias: str, part: AgentUsage) -> ProfileUsage:
+    usd = part.cost.total_cost or 0.0
+    period = PeriodUsage(
+        start_ms=DAY,
+        tokens=part.tokens,
+        cost=part.cost,
+        responses=part.responses,
+        by_model=(ModelUsage(model=f"{alias}-model", tokens=part.tokens, cost=part.cost, responses=part.responses),),
+        by_agent=(part,),
+    )
+    window = PlanWindow(
+        start_ms=NOW - 3 * 3_600_000,
+        end_ms=NOW + 72 * 60_000,
+        tokens=part.tokens,
+        cost=part.cost,
+        responses=part.responses,
+    )
+    return ProfileUsage(
+        profile=alias,
+        agent_id=part.agent_id,
+        last_used=AT,
+        today=period,
+        week=period,
+        month=period,
+        minutes=(UsageBucket(NOW // 60_000 * 60_000, part.tokens.total, usd / 10),),
+        hours=(UsageBucket(NOW // 3_600_000 * 3_600_000, part.tokens.total, usd),),
+        days=(UsageBucket(DAY, part.tokens.total, usd),),
+        window=window if part.agent_id == "claude" else None,
+    )
+
+
 LIVE: list[Message] = [connection(Phase.LIVE), loaded("work", "review"), created("lab", 2)]
 STATES: dict[str, list[Message]] = {
     "live": LIVE,
+    "spending": spending(),
     "empty": [connection(Phase.LIVE), loaded()],
     "offline": [connection(Phase.DOWN, reason="nothing listens at 127.0.0.1:8765", attempt=3)],
     "stale": [*LIVE, connection(Phase.STALE, reason="the daemon was silent for 45 s")],
@@ -81,6 +153,20 @@ async def test_a_daemon_of_another_version_is_pointed_out(size: tuple[int, int])
         text = frame_text(app)
         assert "≠ daemon 0.1.0 runs, this is 0.2.0: clown-daemon restart" in text
         assert_golden(f"skewed-{size[0]}x{size[1]}", text)
+
+
+async def test_the_terminals_bell_rings_once_for_a_threshold_that_was_crossed(monkeypatch: pytest.MonkeyPatch) -> None:
+    rung: list[int] = []
+    monkeypatch.setattr(ClownApp, "bell", lambda self: rung.append(self.flushes))
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=(120, 40)) as pilot:
+        feed.tell(*spending())
+        await until(lambda: len(rung) == 1)
+        feed.tell(created("lab", 3))
+        await until(lambda: "lab" in app.model.profiles)
+        await pilot.pause()
+        assert len(rung) == 1
 
 
 async def test_many_messages_are_painted_in_few_flushes() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,35 @@ async def test_the_progress_of_an_import_goes_to_extended_clients_alone(
     assert listener.of("UsageImportProgressed") == []
 
 
+async def test_budget_updated_crossed_and_deleted_go_to_extended_clients_alone(
+    daemon: RealDaemon, listener: Listener, tmp_path: Path
+) -> None:
+    logs = Path(daemon.environ["HOME"]) / ".claude" / "projects" / "p"
+    async with listening(daemon, "?hello=1") as extended:
+        report = await daemon.ask("POST", "/api/budgets", {"period": "day", "limit_tokens": 2_200, "thresholds": [50]})
+        assert (report["id"], report["percent"], report["crossed"]) == ("total:day:tokens", 0.0, [])
+        assert await extended.only("BudgetUpdated") == {"id": report["id"], "profile": None, "agent_id": None}
+        logs.mkdir(parents=True)
+        # What is read first may be the import at the start; what comes after it is followed, and so can alert.
+        (logs / "first.jsonl").write_text(_response("msg_1", "req_1"))
+        await until(lambda: bool(extended.of("UsageUpdated")))
+        (logs / "s.jsonl").write_text(_response("msg_2", "req_2", at=_now()))
+        assert await extended.only("BudgetThresholdCrossed") == {
+            "id": report["id"],
+            "profile": None,
+            "agent_id": None,
+            "period": "day",
+            "threshold_percent": 50,
+            "limit_usd": None,
+            "spent_usd": None,
+            "limit_tokens": 2_200,
+            "spent_tokens": 1_100,
+        }
+        await daemon.ask("DELETE", f"/api/budgets/{report['id']}")
+        assert (await extended.only("BudgetDeleted"))["id"] == report["id"]
+    assert [frame for frame in listener.frames if frame["type"].startswith("Budget")] == []
+
+
 async def test_daemon_updated_tells_what_does_not_work(tmp_path: Path) -> None:
     daemon = RealDaemon(tmp_path)
     manifests = tmp_path / "clown" / "agents.d"
@@ -194,7 +224,11 @@ async def _agent_is_known(daemon: RealDaemon) -> None:
     await until(known)
 
 
-def _response(message_id: str, request_id: str) -> str:
+def _now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _response(message_id: str, request_id: str, at: str = "2026-01-08T10:30:00.000Z") -> str:
     usage = {
         "input_tokens": 1_000,
         "output_tokens": 100,
@@ -211,7 +245,7 @@ def _response(message_id: str, request_id: str) -> str:
     line = {
         "type": "assistant",
         "requestId": request_id,
-        "timestamp": "2026-11-23T01:56:54.359Z",
+        "timestamp": at,
         "sessionId": "s",
         "isSidechain": False,
         "message": message,

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from clown_daemon.protocol.resources import Budget
 from tests.support.contract import assert_conforms
 from tests.support.real_daemon import RealDaemon
 
@@ -121,6 +122,23 @@ async def test_usage_has_the_documented_shape_and_labels(profiled: RealDaemon) -
         assert isinstance(report["aggregates"]["by_profile"], dict)
 
 
+async def test_a_budget_is_answered_with_what_was_spent(profiled: RealDaemon) -> None:
+    body = {"profile": "work", "period": "month", "limit_usd": "12.50", "thresholds": [90, 50]}
+    report = await profiled.ask("POST", "/api/budgets", body)
+    told = ("id", "limit_usd", "limit_tokens", "thresholds", "crossed", "spent_usd", "percent")
+    assert [report[name] for name in told] == ["profile:work:month:usd", 12.5, None, [50, 90], [], 0.0, 0.0]
+    assert await profiled.ask("GET", "/api/budgets") == [report]
+    assert (await profiled.ask("GET", "/api/snapshot"))["budgets"] == [
+        {name: report[name] for name in Budget.__struct_fields__}
+    ]
+    await profiled.ask("DELETE", "/api/profiles/work")
+    assert await profiled.ask("GET", "/api/budgets") == []
+
+
+async def test_windows_are_none_before_there_is_usage(profiled: RealDaemon) -> None:
+    assert await profiled.ask("GET", "/api/usage/windows") == []
+
+
 async def test_commands_answer_as_documented(profiled: RealDaemon) -> None:
     assert (await profiled.ask("PATCH", "/api/profiles/work", {"model": "x"})).keys() == {"alias", "message"}
     assert (await profiled.ask("DELETE", "/api/profiles/work")).keys() == {"message"}
@@ -160,6 +178,8 @@ FAILURES: list[tuple[str, str, dict[str, Any], int, str]] = [
     ("GET", "/api/profiles?agnet=quick", {}, 400, "unknown_parameter"),
     ("GET", "/api/usage?period=fortnight", {}, 400, "invalid_field"),
     ("GET", "/api/usage?tz=Mars/Olympus", {}, 400, "invalid_field"),
+    ("POST", "/api/budgets", {"json": {"period": "day"}}, 400, "invalid_field"),
+    ("DELETE", "/api/budgets/total:day:usd", {}, 404, "unknown_budget"),
     ("GET", "/api/events?types=ProfileCrated", {}, 400, "unknown_event"),
     ("GET", "/api/agents", {"headers": {"Host": "evil.example"}}, 403, "foreign_host"),
     ("GET", "/api/agents", {"headers": {"Origin": "https://evil.example"}}, 403, "foreign_origin"),

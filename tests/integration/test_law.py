@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from clown_daemon.client.api import DaemonApi
 from clown_daemon.client.states import EventReceived, Message, SnapshotLoaded
 from clown_daemon.client.sync import Follower
-from clown_daemon.protocol.events import Event, subject_of
+from clown_daemon.protocol.events import KINDS, Event, subject_of
 from clown_daemon.protocol.resources import (
     Agent,
+    Budget,
     Daemon,
     Profile,
     ProfileUsage,
@@ -35,6 +37,9 @@ from tests.support.waiting import until
 STEPS = 200
 EXAMPLES = 10
 ALIASES = ("a", "b", "c")
+SPENT_AT = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT00:00:00.000Z")
+"""Within this month (but for its first day), or budgets would have nothing to count; older than the last 24 hours,
+which pass while this runs."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,8 @@ STEP = st.builds(
         + ["run"] * 4
         + ["stop"] * 3
         + ["spend"] * 4
+        + ["limit"] * 3
+        + ["unlimit"]
         + ["detect", "upgrade", "import", "drop", "hold", "release", "refresh"]
         + ["none"]
     ),
@@ -88,7 +95,7 @@ class Follow:
         assert event.seq == self.seq + 1
         self.seq = event.seq
         if event.resource is None:
-            self.picture.pop((Profile, subject_of(event.data)), None)
+            self.picture.pop((KINDS[event.type].resource, subject_of(event.data)), None)
         else:
             self.picture[key_of(event.resource)] = event.resource
 
@@ -101,7 +108,7 @@ def key_of(resource: object) -> tuple[type, str]:
     match resource:
         case Profile(alias=key) | Agent(id=key) | ProfileUsage(profile=key) | Proxy(profile=key):
             return type(resource), key
-        case UsageImport(source=key):
+        case UsageImport(source=key) | Budget(id=key):
             return type(resource), key
         case Daemon() | Registry():
             return type(resource), ""
@@ -110,7 +117,14 @@ def key_of(resource: object) -> tuple[type, str]:
 
 
 def parts_of(snapshot: Snapshot) -> dict[tuple[type, str], Any]:
-    every = [*snapshot.profiles, *snapshot.agents, *snapshot.usage, *snapshot.imports, snapshot.daemon]
+    every = [
+        *snapshot.profiles,
+        *snapshot.agents,
+        *snapshot.usage,
+        *snapshot.imports,
+        *snapshot.budgets,
+        snapshot.daemon,
+    ]
     return {key_of(part): part for part in every}
 
 
@@ -165,6 +179,10 @@ async def _do(  # noqa: C901, PLR0912  # one case a command
             daemon.add_agent("quick", QUICK_AGENT.replace("1.2.3", f"1.2.{step.number}"))
         case "spend":
             _spend(daemon, step)
+        case "limit":
+            await daemon.call("POST", "/api/budgets", _budget(step))
+        case "unlimit":
+            await daemon.call("DELETE", f"/api/budgets/{_budget_id(step)}")
         case "import":
             await daemon.call("POST", "/api/usage/import-claude")
         case "drop":
@@ -175,6 +193,16 @@ async def _do(  # noqa: C901, PLR0912  # one case a command
             proxy.release()
         case "refresh":
             follower.refresh()
+
+
+def _budget(step: Step) -> dict[str, Any]:
+    """A budget that what is spent in this test passes sooner or later: for everything, or for one profile."""
+    scope = {} if step.number % 2 else {"profile": step.alias}
+    return {**scope, "period": "month", "limit_tokens": 100 * (1 + step.number // 4), "thresholds": [10, 50, 100]}
+
+
+def _budget_id(step: Step) -> str:
+    return "total:month:tokens" if step.number % 2 else f"profile:{step.alias}:month:tokens"
 
 
 def _spend(daemon: RealDaemon, step: Step) -> None:
@@ -188,7 +216,7 @@ def _spend(daemon: RealDaemon, step: Step) -> None:
     line = {
         "type": "assistant",
         "requestId": f"req_{step.alias}{count}",
-        "timestamp": "2026-01-08T10:30:00.000Z",
+        "timestamp": SPENT_AT,
         "sessionId": step.alias,
         "message": {**message, "stop_reason": "end_turn"},
     }
@@ -209,6 +237,7 @@ async def _agrees(follow: Follow, daemon: RealDaemon, follower: Follower) -> Non
             assert follow.model.seq == fresh.seq
             assert follow.model.profiles == {profile.alias: profile for profile in fresh.profiles}
             assert follow.model.usage == {usage.profile: usage for usage in fresh.usage}
+            assert follow.model.budgets == {budget.id: budget for budget in fresh.budgets}
             return True
 
         await until(same, seconds=30)

@@ -58,7 +58,9 @@ from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
 from clown_daemon.store.periods import Span
 from clown_daemon.store.usage_spans import EVERYTHING
 from clown_daemon.store.usage_timeline import DayRow
+from clown_daemon.usage.budgets import BudgetService
 from clown_daemon.usage.reports import Asked, Export
+from clown_daemon.usage.windows import WindowService
 
 TOKEN = "right"
 
@@ -306,6 +308,8 @@ async def running_api(
         providers=FakeCatalogue({"anthropic": FakeProvider("anthropic"), "zed": FakeProvider("zed")}),
         usage=FakeUsage(),
         reports=FakeReports(),
+        windows=WindowService(database=database, clock=clock),
+        budgets=BudgetService(database=database, clock=clock),
         daemon=daemon,
         database=database,
         broadcaster=broadcaster,

@@ -3,13 +3,16 @@
 from typing import Any
 
 from clown_daemon.client.states import ConnectionChanged, EventReceived, Phase
-from clown_daemon.protocol.events import Event, EventData, Resource, UsageUpdated
+from clown_daemon.protocol.events import BudgetThresholdCrossed, Event, EventData, Resource, UsageUpdated
 from clown_daemon.protocol.resources import (
     Agent,
+    AgentUsage,
+    Budget,
     Cost,
     Daemon,
     ModelUsage,
     PeriodUsage,
+    PlanWindow,
     Profile,
     ProfileUsage,
     Run,
@@ -63,12 +66,21 @@ def a_profile(alias: str = "work", **parts: Any) -> Profile:
     return Profile(**{**values, **parts})
 
 
-def a_period(usd: float | None = 0.0, tokens: int = 0, *, start_ms: int = DAY_MS, unpriced: int = 0) -> PeriodUsage:
-    """A period in which one model did it all."""
+def a_period(
+    usd: float | None = 0.0, tokens: int = 0, *, start_ms: int = DAY_MS, unpriced: int = 0, agent: str = "claude"
+) -> PeriodUsage:
+    """A period in which one model of one agent did it all."""
     cost, used = Cost(total_cost=usd), Tokens(input_tokens=tokens)
     share = ModelUsage(model="claude-sonnet-4-5", tokens=used, cost=cost, responses=1, unpriced_responses=unpriced)
+    part = AgentUsage(agent_id=agent, tokens=used, cost=cost, responses=1, unpriced_responses=unpriced)
     return PeriodUsage(
-        start_ms=start_ms, tokens=used, cost=cost, responses=1, unpriced_responses=unpriced, by_model=(share,)
+        start_ms=start_ms,
+        tokens=used,
+        cost=cost,
+        responses=1,
+        unpriced_responses=unpriced,
+        by_model=(share,),
+        by_agent=(part,),
     )
 
 
@@ -76,6 +88,25 @@ def a_usage(profile: str = "work", today: PeriodUsage | None = None, **parts: An
     period = today or a_period(3.42, 1204)
     values = {"agent_id": "claude", "last_used": None, "today": period, "week": period, "month": period}
     return ProfileUsage(profile=profile, **{**values, **parts})
+
+
+def a_budget(usd: float | None = 10.0, **parts: Any) -> Budget:
+    """A budget of everything for a day, unless `parts` say otherwise."""
+    values: dict[str, Any] = {"period": "day", "limit_usd": usd, "start_ms": DAY_MS, **parts}
+    scope = values.get("profile") or values.get("agent_id") or "total"
+    return Budget(**{"id": f"{scope}:{values['period']}:{'usd' if usd else 'tokens'}", **values})
+
+
+def a_window(usd: float | None = 3.1, tokens: int = 412_000, *, left_ms: int = 72 * MINUTE_MS) -> PlanWindow:
+    """A five-hour window that ends so long after now."""
+    end_ms = NOW_MS + left_ms
+    return PlanWindow(
+        start_ms=end_ms - 5 * HOUR_MS,
+        end_ms=end_ms,
+        tokens=Tokens(input_tokens=tokens),
+        cost=Cost(total_cost=usd),
+        responses=1,
+    )
 
 
 def bucket(ago_ms: int, tokens: int, usd: float | None) -> UsageBucket:
@@ -115,6 +146,22 @@ def received(
 
 def used(profile: str = "work", usd: float | None = 0.01, tokens: int = 10) -> UsageUpdated:
     return UsageUpdated(profile=profile, tokens=Tokens(input_tokens=tokens), cost=Cost(total_cost=usd), responses=1)
+
+
+def crossed(threshold: int = 80, **parts: Any) -> BudgetThresholdCrossed:
+    """A threshold of `a_budget` that was crossed."""
+    values: dict[str, Any] = {
+        "id": "total:day:usd",
+        "profile": None,
+        "agent_id": None,
+        "period": "day",
+        "threshold_percent": threshold,
+        "limit_usd": 10.0,
+        "spent_usd": threshold / 10 + 0.03,
+        "limit_tokens": None,
+        "spent_tokens": None,
+    }
+    return BudgetThresholdCrossed(**{**values, **parts})
 
 
 def connection(phase: Phase, *, at_ms: int = NOW_MS, **parts: Any) -> ConnectionChanged:

@@ -18,6 +18,7 @@ from clown_daemon.protocol import codec
 from clown_daemon.protocol.events import Event, EventData, Resource, subject_of
 from clown_daemon.protocol.resources import (
     Agent,
+    Budget,
     Daemon,
     Profile,
     ProfileUsage,
@@ -56,7 +57,7 @@ def key_of(resource: Resource) -> tuple[str, str]:
     match resource:
         case Profile(alias=key) | Agent(id=key) | ProfileUsage(profile=key) | Proxy(profile=key):
             return kind, key
-        case UsageImport(source=key):
+        case UsageImport(source=key) | Budget(id=key):
             return kind, key
         case Daemon() | Registry():
             return kind, ""
@@ -64,7 +65,7 @@ def key_of(resource: Resource) -> tuple[str, str]:
 
 def picture_of(snapshot: Snapshot) -> Picture:
     """Everything in a snapshot that events can change."""
-    groups = (snapshot.profiles, snapshot.agents, snapshot.usage, snapshot.proxies, snapshot.imports)
+    groups = (snapshot.profiles, snapshot.agents, snapshot.usage, snapshot.proxies, snapshot.imports, snapshot.budgets)
     parts: list[Resource] = [part for group in groups for part in group]
     parts.append(snapshot.daemon)
     if snapshot.registry is not None:
@@ -202,6 +203,7 @@ class ScriptedDaemon:
             usage=tuple(of.get("ProfileUsage", ())),
             proxies=tuple(of.get("Proxy", ())),
             imports=tuple(of.get("UsageImport", ())),
+            budgets=tuple(of.get("Budget", ())),
             registry=of.get("Registry", [None])[0],
         )
 

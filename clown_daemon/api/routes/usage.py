@@ -19,6 +19,7 @@ from clown_daemon.protocol.requests import (
     UsageQuery,
     UsageSeriesQuery,
     UsageSessionsQuery,
+    WindowsQuery,
 )
 from clown_daemon.protocol.usage_reports import ExportRow, UsageExport
 from clown_daemon.store.usage_timeline import DayRow
@@ -123,3 +124,7 @@ def _row(row: DayRow) -> ExportRow:
         web_searches=sums.web_searches,
         cost=sums.cost,
     )
+
+
+async def list_windows(request: web.Request) -> web.Response:
+    return answer(await request.app[SERVICES].windows.list(query(request, WindowsQuery)))

@@ -1,12 +1,19 @@
-"""Lines of the Cost pane: today, the burn rate and where it leads; then where it goes."""
+"""Lines of the Cost pane: today, the burn rate, budgets and where it leads; then where it goes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from clown_daemon.protocol.resources import UNATTRIBUTED, Tokens
 from clown_tui.formatting import NANOS, clean, cut, fit, spark, tokens
 from clown_tui.state.model import Model, day_start_ms
 from clown_tui.state.rows import Cell, Line, Tone
+from clown_tui.state.selectors.budgets import (
+    BudgetState,
+    budget_lines,
+    budget_states,
+    other_budget_lines,
+    window_lines,
+)
 from clown_tui.state.selectors.layout import shorten
 from clown_tui.state.selectors.money import (
     Amount,
@@ -23,6 +30,10 @@ from clown_tui.state.selectors.money import (
 from clown_tui.state.selectors.profiles import short_model
 
 _BLANK: Line = ()
+_LEAST_LINES = 3
+"""What a breakdown needs to say something: its title and two lines."""
+_TABLE_LINES = 2 + _LEAST_LINES
+"""What further budgets leave for the first breakdown and the blank lines before and after the bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,27 +51,51 @@ def cost_lines(model: Model, now_ms: int, width: int, height: int | None = None)
 
 
 def _lines(model: Model, now_ms: int, width: int, height: int | None) -> list[Line]:
-    head = [*_spent(model, now_ms, width)]
-    bars = [*_timelines(model, now_ms, width)]
-    models = _table("BY MODEL", by_model(model, now_ms), width)
-    profiles = _table("BY PROFILE", by_profile(model, now_ms), width)
     room = 10_000 if height is None else height
+    states = budget_states(model, now_ms)
+    head = [*_spent(model, now_ms, width), *_outlook(model, states, now_ms, width)]
+    bars = [*_timelines(model, now_ms, width)]
     if len(head) + len(bars) >= room:
         return [*head, *bars][:room]
+    # Others get what is left, but no more than the first table needs to say something.
+    spare = room - len(head) - len(bars)
+    head += other_budget_lines(states, width, max(0, min(len(states) - 1, spare - _TABLE_LINES)))
     spaced = [*head, _BLANK, *bars] if len(head) + len(bars) + 1 < room else [*head, *bars]
-    return [*spaced, *_tables(models, profiles, room - len(spaced))]
+    tables = [
+        _table("BY MODEL", by_model(model, now_ms), width),
+        _table("BY PROFILE", by_profile(model, now_ms), width),
+        _agent_table(model, now_ms, width),
+    ]
+    return [*spaced, *_tables([table for table in tables if table], room - len(spaced))]
 
 
-def _tables(models: list[Line], profiles: list[Line], room: int) -> list[Line]:
-    """Give both breakdowns room; the first one keeps at least its title and two lines when it gets short."""
-    if not models or room < 3:
-        return []
-    if 2 + len(models) + len(profiles) <= room:
-        return [_BLANK, *models, _BLANK, *profiles]
-    if room < 9:
-        return [_BLANK, *_shorten(models, room - 1)]
-    second = min(len(profiles), (room - 2) // 2)
-    return [_BLANK, *_shorten(models, room - 2 - second), _BLANK, *_shorten(profiles, second)]
+def _outlook(model: Model, states: tuple[BudgetState, ...], now_ms: int, width: int) -> Iterable[Line]:
+    """The tightest budget; without any, where today leads. Then the five hours that are running."""
+    if states:
+        yield from budget_lines(model, states, now_ms, width)
+    else:
+        yield (Cell("projected ", Tone.DIM), Cell(projection(model, now_ms).text()), Cell(" by 24:00", Tone.DIM))
+    yield from window_lines(model, now_ms)
+
+
+def _agent_table(model: Model, now_ms: int, width: int) -> list[Line]:
+    """A single agent would only repeat the sum."""
+    shares = by_agent(model, now_ms)
+    return _table("BY AGENT", shares, width) if len(shares) > 1 else []
+
+
+def _tables(tables: Sequence[list[Line]], room: int) -> list[Line]:
+    """Give the breakdowns room: as many as can say something, each its part or what the others leave of theirs."""
+    shown = list(tables)
+    while shown and sum(1 + min(len(table), _LEAST_LINES) for table in shown) > room:
+        shown.pop()
+    lines: list[Line] = []
+    for number, table in enumerate(shown):
+        left = room - len(lines)
+        part = left // (len(shown) - number)
+        later = sum(min(1 + len(other), part) for other in shown[number + 1 :])
+        lines += [_BLANK, *_shorten(table, left - later - 1)]
+    return lines
 
 
 def _shorten(table: list[Line], room: int) -> list[Line]:
@@ -79,7 +114,6 @@ def _spent(model: Model, now_ms: int, width: int) -> Iterable[Line]:
     else:
         yield first
         yield rate
-    yield (Cell("projected ", Tone.DIM), Cell(projection(model, now_ms).text()), Cell(" by 24:00", Tone.DIM))
 
 
 def _timelines(model: Model, now_ms: int, width: int) -> Iterable[Line]:
@@ -138,6 +172,18 @@ def by_profile(model: Model, now_ms: int) -> tuple[Share, ...]:
         if period.responses or period.tokens.total:
             name = "no profile" if usage.profile == UNATTRIBUTED else clean(usage.profile)
             parts[name] = [(period.tokens, amount_of(period.cost, period.unpriced_responses))]
+    return _shares(parts)
+
+
+def by_agent(model: Model, now_ms: int) -> tuple[Share, ...]:
+    """Break today down by agent, the dearest first."""
+    day = day_start_ms(model, now_ms)
+    parts: dict[str, list[tuple[Tokens, Amount]]] = {}
+    for usage in model.usage.values():
+        for entry in today_of(usage, day).by_agent:
+            agent = model.agents.get(entry.agent_id)
+            name = clean(agent.name if agent else entry.agent_id)
+            parts.setdefault(name, []).append((entry.tokens, amount_of(entry.cost, entry.unpriced_responses)))
     return _shares(parts)
 
 

@@ -11,7 +11,7 @@ from clown_tui.state.rows import Cell, Column, Row, Tone
 
 EVENT_COLUMNS: tuple[Column, ...] = (
     Column("TIME", 12),
-    Column("TYPE", 21),
+    Column("TYPE", 22),
     Column("", 4, "right", priority=2),
     Column("SUBJECT", 11, priority=1),
     Column("WHAT", 20, stretch=True),

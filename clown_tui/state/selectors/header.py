@@ -1,19 +1,23 @@
 """The lines around the panes: header, status line and tab strip."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from clown_daemon.client.states import Phase
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_tui.formatting import ago, cells, clean, clock, count, cut, whole_duration, zone_offset
+from clown_tui.state.event_words import WHOLE_PERCENT
 from clown_tui.state.model import Model
 from clown_tui.state.panes import PANES, Pane
 from clown_tui.state.rows import Cell, Line, Tone
+from clown_tui.state.selectors.budgets import budget_title, crossed_thresholds, header_bar
 from clown_tui.state.selectors.connection import connection_words
 from clown_tui.state.selectors.money import today_amount
 from clown_tui.state.selectors.profiles import is_running, run_words
 
 RATE_SECONDS = 5
 """The window of the event rate."""
+GRID_COLUMNS = 100
+"""From here on the Cost pane is always on the screen, and the header need not show its budget."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +27,12 @@ class Alarm:
     pane: Pane
     key: str
     text: str
+    warning: bool = False
+    """Nothing is broken yet."""
 
 
-def alarms(model: Model) -> tuple[Alarm, ...]:
-    """Answer everything that is broken now: failed runs, proxies, imports, the registry, the daemon's own problems."""
+def alarms(model: Model, now_ms: int) -> tuple[Alarm, ...]:
+    """Answer what is broken now: runs, proxies, imports, the registry, the daemon; and budgets near their end."""
     found: list[Alarm] = []
     for alias, profile in sorted(model.profiles.items()):
         words = run_words(profile.run)
@@ -41,8 +47,12 @@ def alarms(model: Model) -> tuple[Alarm, ...]:
             found.append(Alarm(Pane.REGISTRY, source, f"import {source}: {entry.error or 'failed'}"))
     if model.registry and model.registry.last_error:
         found.append(Alarm(Pane.REGISTRY, "", f"registry: {model.registry.last_error}"))
+    for budget in model.budgets.values():
+        if crossed := crossed_thresholds(model, budget, now_ms):
+            text = f"budget {budget_title(budget)}: {crossed[-1]}% passed"
+            found.append(Alarm(Pane.COST, budget.id, text, warning=crossed[-1] < WHOLE_PERCENT))
     found += [Alarm(Pane.REGISTRY, "", problem) for problem in (model.daemon.problems if model.daemon else ())]
-    return tuple(Alarm(alarm.pane, alarm.key, clean(alarm.text)) for alarm in found)
+    return tuple(replace(alarm, text=clean(alarm.text)) for alarm in found)
 
 
 def running_count(model: Model) -> int:
@@ -60,7 +70,7 @@ def event_rate(model: Model, now_ms: int) -> int:
 def header_line(model: Model, now_ms: int, width: int, *, monotonic: float | None = None) -> Line:
     """Answer the top line, exactly `width` columns; what matters least is left out first when it gets narrow."""
     left = _left(model, now_ms, monotonic)
-    right = _right(model, now_ms)
+    right = _right(model, now_ms, with_budget=width < GRID_COLUMNS)
     while left or right:
         used = sum(cells(part.text) for _, part in (*left, *right)) + 2 * (len(left) + len(right))
         if used <= width or len(left) + len(right) == 1:
@@ -73,26 +83,28 @@ def header_line(model: Model, now_ms: int, width: int, *, monotonic: float | Non
 
 def _left(model: Model, now_ms: int, monotonic: float | None) -> list[tuple[int, Cell]]:
     """Give the parts of the left side with their rank; the greatest rank is left out first."""
-    parts = [(7, Cell("clown", Tone.STRONG)), (0, connection_words(model, now_ms, monotonic).cell)]
+    parts = [(8, Cell("clown", Tone.STRONG)), (0, connection_words(model, now_ms, monotonic).cell)]
     address = clean(model.connection.url).removeprefix("http://").removeprefix("https://").rstrip("/")
     if address:
-        parts.append((8, Cell(address, Tone.DIM)))
+        parts.append((9, Cell(address, Tone.DIM)))
     if model.daemon and model.skewed:
         parts.append((5, Cell(f"≠ daemon {clean(model.daemon.version)}, this is {model.own_version}", Tone.WARN)))
     elif model.daemon:
         up = whole_duration((now_ms - epoch_ms(model.daemon.started_at)) / 1000)
         shown = f"daemon {clean(model.daemon.version)}" + (f" up {up}" if model.live else "")
-        parts.append((9, Cell(shown, Tone.DIM)))
+        parts.append((10, Cell(shown, Tone.DIM)))
     return parts
 
 
-def _right(model: Model, now_ms: int) -> list[tuple[int, Cell]]:
+def _right(model: Model, now_ms: int, *, with_budget: bool) -> list[tuple[int, Cell]]:
     parts: list[tuple[int, Cell]] = []
     if model.known:
         parts.append((3, Cell(f"{running_count(model)}/{len(model.profiles)} running")))
         parts.append((2, Cell(f"{today_amount(model, now_ms).text()} today", Tone.STRONG)))
-        parts.append((6, Cell(f"{count(event_rate(model, now_ms))} ev/s", Tone.DIM)))
-        if found := alarms(model):
+        if with_budget and (drawn := header_bar(model, now_ms)) is not None:
+            parts.append((6, drawn))
+        parts.append((7, Cell(f"{count(event_rate(model, now_ms))} ev/s", Tone.DIM)))
+        if found := alarms(model, now_ms):
             parts.append((1, Cell(f"▲{len(found)}", Tone.BAD)))
     parts.append((4, Cell(clock(now_ms, model.zone))))
     return parts
@@ -133,7 +145,7 @@ def _status(model: Model, now_ms: int, *, may_start: bool) -> Cell:
         # The keys stand before the hint, which is what a narrow terminal cuts.
         hint = f"  {connection.hint}" if connection.hint else ""
         return Cell(clean(f"{connection.reason}  ({keys}){hint}"), Tone.WARN)
-    found = alarms(model)
+    found = alarms(model, now_ms)
     if found:
         more = f"  (+{len(found) - 1} more)" if len(found) > 1 else ""
         return Cell(f"▲ {found[0].text}{more}", Tone.WARN)
@@ -152,7 +164,7 @@ def _data_age(model: Model, now_ms: int) -> str:
 def summary_line(model: Model, now_ms: int, width: int) -> Line:
     """Answer the one line that a terminal too small for panes shows."""
     words = connection_words(model, now_ms)
-    broken = len(alarms(model))
+    broken = len(alarms(model, now_ms))
     text = f"{words.glyph} {running_count(model)}/{len(model.profiles)} {today_amount(model, now_ms).text()}"
     alarm = f" ▲{broken}" if broken else ""
     return (Cell(cut(f"{text}{alarm} {words.text}", width), words.tone),)
@@ -161,14 +173,18 @@ def summary_line(model: Model, now_ms: int, width: int) -> Line:
 _SHORT = {Pane.REGISTRY: "Registry"}
 
 
-def tab_titles(model: Model, unseen: int = 0) -> tuple[Cell, ...]:
+def tab_titles(model: Model, now_ms: int, unseen: int = 0) -> tuple[Cell, ...]:
     """Answer the five tabs of a small screen; they carry the alarms, so that nothing is hidden."""
-    found = alarms(model)
-    return tuple(_tab(pane, sum(alarm.pane is pane for alarm in found), unseen) for pane in PANES)
+    found = alarms(model, now_ms)
+    return tuple(_tab(pane, [alarm for alarm in found if alarm.pane is pane], unseen) for pane in PANES)
 
 
-def _tab(pane: Pane, broken: int, unseen: int) -> Cell:
+def _tab(pane: Pane, found: list[Alarm], unseen: int) -> Cell:
     text = f"{pane.number} {_SHORT.get(pane, pane.heading)}"
     if pane is Pane.EVENTS and unseen:
         text += f" +{count(unseen)}"
-    return Cell(f"{text} ✗{broken}", Tone.BAD) if broken else Cell(text)
+    if not found:
+        return Cell(text)
+    if all(alarm.warning for alarm in found):
+        return Cell(f"{text} ▲{len(found)}", Tone.WARN)
+    return Cell(f"{text} ✗{len(found)}", Tone.BAD)

@@ -4,17 +4,15 @@ Money is added up in whole nano-dollars. An unknown price is never a zero: an `A
 sum leaves out, and says `?` when nothing in it has a price, `~` when something has not.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from clown_daemon.clock import start_of_day_ms
-from clown_daemon.protocol.resources import Cost, PeriodUsage, ProfileUsage, Tokens, UsageBucket
+from clown_daemon.burn import HOUR_MS, MINUTE_MS, burn_per_hour, lately, usual_per_hour
+from clown_daemon.burn import projection as projection_of
+from clown_daemon.clock import end_of_day_ms, start_of_day_ms
+from clown_daemon.protocol.resources import BudgetPeriod, Cost, PeriodUsage, ProfileUsage, Tokens, UsageBucket
 from clown_tui.formatting import dollars, nanos
 from clown_tui.state.model import Model, day_start_ms
-
-MINUTE_MS = 60_000
-HOUR_MS = 3_600_000
-BURN_MINUTES = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,28 +85,69 @@ def today_amount(model: Model, now_ms: int) -> Amount:
     return total(amount_of(period.cost, period.unpriced_responses) for period in periods)
 
 
+def month_of(usage: ProfileUsage, month_ms: int) -> PeriodUsage:
+    """Answer the usage of the month that began at `month_ms`: nothing, if the totals are still those of one before."""
+    return usage.month if usage.month.start_ms >= month_ms else PeriodUsage(start_ms=month_ms)
+
+
 def day_end_ms(model: Model, now_ms: int) -> int:
     """Answer when the day of `now_ms` ends in the daemon's zone; right also on days of 23 and 25 hours."""
-    return start_of_day_ms(day_start_ms(model, now_ms) + 30 * HOUR_MS, model.zone)
+    return end_of_day_ms(now_ms, model.zone)
+
+
+# -- how fast, and where that leads -----------------------------------------------------------------------------------
+
+
+Measure = Callable[[UsageBucket], int]
+"""What is added up of a step of a time line."""
+
+
+def bucket_nanos(bucket: UsageBucket) -> int:
+    """Answer the nano-dollars of a step: none where the price is unknown."""
+    return bucket_amount(bucket).nanos
+
+
+def bucket_tokens(bucket: UsageBucket) -> int:
+    """Answer the tokens of a step."""
+    return bucket.tokens
 
 
 def burn_rate(model: Model, now_ms: int) -> Amount:
     """Answer dollars an hour, measured over the last 15 minutes."""
-    since = now_ms - BURN_MINUTES * MINUTE_MS
-    spent = total(
-        bucket_amount(bucket)
-        for usage in model.usage.values()
-        for bucket in usage.minutes
-        if since < bucket.start_ms + MINUTE_MS and bucket.start_ms <= now_ms
-    )
-    return Amount(spent.nanos * 60 // BURN_MINUTES, spent.missing)
+    minutes = [bucket for usage in model.usage.values() for bucket in usage.minutes]
+    missing = lately(((bucket.start_ms, 1) for bucket in minutes if bucket.cost_usd is None), now_ms)
+    return Amount(_burn(minutes, bucket_nanos, now_ms), missing)
+
+
+def _burn(minutes: Iterable[UsageBucket], measure: Measure, now_ms: int) -> int:
+    return burn_per_hour(((bucket.start_ms, measure(bucket)) for bucket in minutes), now_ms)
+
+
+def projected(
+    spent: int, usages: Collection[ProfileUsage], *, period: BudgetPeriod, measure: Measure, now_ms: int, end_ms: int
+) -> int:
+    """Answer what will have been spent by the end of a period.
+
+    Args:
+        spent: in the period so far, in what `measure` measures.
+        usages: whose time lines say how it goes on.
+        period: the usual rate is that of the last day, or for a month that of the last week.
+        measure: what counts: `bucket_nanos` or `bucket_tokens`.
+        now_ms: epoch milliseconds.
+        end_ms: when the period ends.
+    """
+    lines = [usage.hours if period == "day" else usage.days for usage in usages]
+    usual = usual_per_hour(((bucket.start_ms, measure(bucket)) for line in lines for bucket in line), now_ms)
+    burn = _burn((bucket for usage in usages for bucket in usage.minutes), measure, now_ms)
+    return projection_of(spent, burn=burn, usual=usual, left_ms=end_ms - now_ms)
 
 
 def projection(model: Model, now_ms: int) -> Amount:
-    """Answer what today will have cost by its end if the burn rate stays."""
-    spent, burn = today_amount(model, now_ms), burn_rate(model, now_ms)
-    left_ms = max(0, day_end_ms(model, now_ms) - now_ms)
-    return Amount(spent.nanos + burn.nanos * left_ms // HOUR_MS, spent.missing + burn.missing)
+    """Answer what today will have cost by its end."""
+    spent, end_ms = today_amount(model, now_ms), day_end_ms(model, now_ms)
+    usages = model.usage.values()
+    found = projected(spent.nanos, usages, period="day", measure=bucket_nanos, now_ms=now_ms, end_ms=end_ms)
+    return Amount(found, spent.missing + burn_rate(model, now_ms).missing)
 
 
 # -- time lines -------------------------------------------------------------------------------------------------------

@@ -11,10 +11,11 @@ from msgspec import UNSET
 
 from clown_daemon.errors import DomainError, StoreUnavailableError
 from clown_daemon.protocol import codec
-from clown_daemon.protocol.events import ProfileCreated, ProfileDeleted, ProfileUpdated
+from clown_daemon.protocol.events import BudgetDeleted, ProfileCreated, ProfileDeleted, ProfileUpdated
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import CreateProfile, RunProfile, UpdateProfile
 from clown_daemon.protocol.resources import Profile
+from clown_daemon.store.budgets import BudgetRow, put_row, read_rows
 from clown_daemon.store.profiles import read_profiles
 from tests.support.fake_agents import Bench, open_bench
 
@@ -167,6 +168,16 @@ async def test_null_removes_the_key(bench: Bench) -> None:
     await bench.service.update("work", UpdateProfile(api_key=None))
     assert await bench.secrets.get("work") is None
     assert bench.events[-1].data == ProfileUpdated(alias="work", changes=("api_key",))
+
+
+async def test_a_profiles_budgets_are_deleted_with_it(bench: Bench) -> None:
+    await bench.service.create(asked())
+    budget = BudgetRow("profile:work:day:usd", "work", None, "day", 10**13, None, (80,))
+    await bench.database.write(lambda transaction: put_row(transaction.connection, budget))
+    await bench.service.delete("work")
+    deleted = BudgetDeleted(id=budget.id, profile="work", agent_id=None)
+    assert [event.data for event in bench.events[-2:]] == [ProfileDeleted(alias="work"), deleted]
+    assert await bench.database.read(read_rows) == ()
 
 
 async def test_deleting_removes_home_and_key(bench: Bench, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ from typing import get_args
 import msgspec
 
 from clown_daemon.protocol import events
-from clown_daemon.protocol.events import CATALOGUE, EVENT_NAMES, KINDS, EventData, profile_of, subject_of
+from clown_daemon.protocol.events import CATALOGUE, EVENT_NAMES, KINDS, BudgetDeleted, EventData, profile_of, subject_of
 from clown_daemon.protocol.examples import EVENTS
 
 
@@ -37,8 +37,15 @@ def test_the_subject_is_the_key_of_the_resource() -> None:
 def test_the_profile_is_known_of_events_that_have_one() -> None:
     spoken = {type(data).__name__: profile_of(data) for data, _ in EVENTS}
     assert {name for name, alias in spoken.items() if alias is not None} == {
-        name for name in EVENT_NAMES if name.startswith(("Profile", "Proxy")) or name == "UsageUpdated"
+        name
+        for name in EVENT_NAMES
+        if name.startswith(("Profile", "Proxy")) or name in {"UsageUpdated", "BudgetUpdated"}
     }
+
+
+def test_an_event_of_a_budget_speaks_of_a_profile_when_the_budget_is_a_profiles() -> None:
+    assert profile_of(BudgetDeleted(id="profile:work:day:usd", profile="work", agent_id=None)) == "work"
+    assert profile_of(BudgetDeleted(id="agent:claude:day:usd", profile=None, agent_id="claude")) is None
 
 
 def test_events_are_the_only_public_structs_besides_the_envelope() -> None:

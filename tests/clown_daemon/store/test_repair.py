@@ -14,6 +14,7 @@ from clown_daemon.clock import ManualClock
 from clown_daemon.errors import StoreUnavailableError
 from clown_daemon.protocol.events import ProxyError
 from clown_daemon.store import repair, usage
+from clown_daemon.store.budgets import BudgetRow, put_row, read_rows
 from clown_daemon.store.connection import connect, migrate
 from clown_daemon.store.database import Database, Transaction, open_database
 from clown_daemon.store.event_log import read_head
@@ -25,6 +26,7 @@ from tests.support.ledger import check_sums, put_into_old_schema, read_rollups
 PROFILES = 60
 RESPONSES = 3000
 PAGE = 4096
+BUDGET = BudgetRow("total:day:usd", None, None, "day", 10**13, None, (80, 100), (80,), "2026-11-25")
 
 
 def entry(number: int) -> Entry:
@@ -61,6 +63,7 @@ def fill(transaction: Transaction) -> None:
         insert_run(transaction.connection, f"run-{number}", profile.alias, now_ms=transaction.now_ms)
         transaction.record(ProxyError(profile=profile.alias, error="e"), None)
     usage.add_entries(transaction.connection, [entry(number) for number in range(RESPONSES)])
+    put_row(transaction.connection, BUDGET)
 
 
 @pytest.fixture(scope="module")
@@ -207,7 +210,9 @@ async def test_the_sums_of_a_saved_ledger_are_those_of_the_old_one(file: Path, t
     database = await reopen(file)
     problem = database.problems[0]
     sums = await database.read(read_rollups)
+    budgets = await database.read(read_rows)
     await database.close()
+    assert budgets == (BUDGET,), "a threshold that was told once is not told again"
     assert f"{RESPONSES} usage records were saved" in problem
     assert "others" not in problem
     with contextlib.closing(sqlite3.connect(template / "clown.db")) as connection:

@@ -10,6 +10,8 @@ from clown_daemon.client.states import EventReceived, GapFound, Message, Phase, 
 from clown_daemon.protocol.events import (
     CATALOGUE,
     AgentUpdated,
+    BudgetDeleted,
+    BudgetUpdated,
     DaemonUpdated,
     Event,
     ProfileCreated,
@@ -27,7 +29,9 @@ from clown_daemon.protocol.resources import Proxy, Registry, UsageImport
 from clown_tui.state.model import Model, dismiss
 from clown_tui.state.reducer import from_snapshot, reduce
 from tests.support.dashboard_state import (
+    HOUR_MS,
     NOW_MS,
+    a_budget,
     a_daemon,
     a_profile,
     a_run,
@@ -36,6 +40,7 @@ from tests.support.dashboard_state import (
     an_agent,
     an_event,
     connection,
+    crossed,
     received,
     used,
 )
@@ -95,6 +100,20 @@ def _changes() -> st.SearchStrategy[tuple[Any, Resource | None]]:
             st.booleans(),
         ),
         st.builds(
+            lambda name, usd: (
+                BudgetUpdated(id=name, profile=None, agent_id=None),
+                a_budget(float(usd), id=name),
+            ),
+            NAMES,
+            st.integers(1, 9),
+        ),
+        st.builds(lambda name: (BudgetDeleted(id=name, profile=None, agent_id=None), None), NAMES),
+        st.builds(
+            lambda name, threshold: (crossed(threshold, id=name), a_budget(id=name, crossed=(threshold,))),
+            NAMES,
+            st.sampled_from([80, 100]),
+        ),
+        st.builds(
             lambda number: (DaemonUpdated(problems=number), a_daemon(problems=("p",) * number)), st.integers(0, 2)
         ),
     )
@@ -129,6 +148,7 @@ class _Books:
             proxies=of("Proxy"),
             usage=of("ProfileUsage"),
             imports=of("UsageImport"),
+            budgets=of("Budget"),
             registry=next(iter(of("Registry")), None),
         )
 
@@ -136,7 +156,7 @@ class _Books:
 def _bare(model: Model) -> Model:
     """Leave out what is not the daemon's state."""
     fresh = Model()
-    return replace(model, pulse=fresh.pulse, notice=None, as_of_ms=None, connection=fresh.connection)
+    return replace(model, pulse=fresh.pulse, notice=None, as_of_ms=None, connection=fresh.connection, rings=0)
 
 
 @settings(max_examples=200, deadline=None)
@@ -227,3 +247,24 @@ def test_nothing_new_is_the_same_model() -> None:
 def test_a_burst_counts_towards_the_rate() -> None:
     model = reduce(Model(), [received(used(), a_usage(), seq=seq) for seq in range(1, 101)])
     assert model.pulse.seconds == ((NOW_MS // 1000, 100),)
+
+
+def test_the_bell_is_due_once_for_each_threshold_that_is_crossed() -> None:
+    events = [received(crossed(threshold), a_budget(), seq=seq) for seq, threshold in ((1, 80), (2, 100))]
+    assert reduce(Model(), events).rings == 2
+    assert reduce(reduce(Model(), events[:1]), events[1:]).rings == 2
+
+
+def test_what_was_crossed_while_nothing_could_be_heard_rings_unless_it_is_old() -> None:
+    model = from_snapshot(Model(), a_snapshot(seq=9), NOW_MS)
+    missed = received(crossed(80), a_budget(), seq=8, replayed=True)
+    assert reduce(model, [missed]).rings == 1
+    assert reduce(model, [replace(missed, at_ms=NOW_MS + HOUR_MS)]).rings == 0
+
+
+def test_a_budget_that_is_spent_is_an_error_and_one_near_its_end_is_not() -> None:
+    warned = reduce(Model(), [received(crossed(80), a_budget())])
+    assert warned.notice is None
+    spent = reduce(Model(), [received(crossed(100), a_budget())])
+    assert spent.notice is not None
+    assert spent.notice.text == "BudgetThresholdCrossed total 100% of $10/day: $10.03 spent"

@@ -220,11 +220,11 @@ def _spender() -> Model:
     return _model(profiles=(a_profile(),), usage=(usage, a_usage(UNATTRIBUTED, a_period(None, 10))))
 
 
-def test_burn_rate_and_projection_come_from_the_last_15_minutes() -> None:
+def test_the_burn_rate_is_that_of_15_minutes_and_a_projection_believes_it_for_an_hour() -> None:
     model = _spender()
     assert today_amount(model, NOW_MS).text() == "~$3.42"
     assert burn_rate(model, NOW_MS).text() == "$1.60"
-    assert projection(model, NOW_MS).text() == "~$19.32"
+    assert projection(model, NOW_MS).text() == "~$5.47"
 
 
 def test_time_lines_have_a_slot_for_every_step() -> None:
@@ -237,7 +237,7 @@ def test_time_lines_have_a_slot_for_every_step() -> None:
 
 def test_the_cost_pane_tells_today_then_where_it_goes() -> None:
     text = _block(cost_lines(_spender(), NOW_MS, 42))
-    for part in ("TODAY ~$3.42", "BURN $1.60/h (15 min)", "projected ~$19.32 by 24:00", "max ~$0.71/h", "Σ $8.52"):
+    for part in ("TODAY ~$3.42", "BURN $1.60/h (15 min)", "projected ~$5.47 by 24:00", "max ~$0.71/h", "Σ $8.52"):
         assert part in text
     assert "BY MODEL" in text
     assert "no profile" in text
@@ -527,8 +527,8 @@ def test_alarms_are_what_is_broken_now() -> None:
         registry=Registry(channel="m", commit=None, last_sync=None, cached=False, last_error="no network"),
         daemon=a_daemon(problems=("bad manifest",)),
     )
-    assert len(alarms(model)) == 5
-    assert [cell.text for cell in tab_titles(model, 12)] == [
+    assert len(alarms(model, NOW_MS)) == 5
+    assert [cell.text for cell in tab_titles(model, NOW_MS, 12)] == [
         "1 Profiles ✗1",
         "2 Proxies ✗1",
         "3 Cost",

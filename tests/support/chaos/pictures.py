@@ -1,7 +1,7 @@
 """The client's picture in plain JSON: parts by their keys, and an event put into it. Knows none of the daemon's code.
 
 What a snapshot shows of time alone is left out of a comparison: the time lines of usage move with the minute, its
-periods begin anew with the day.
+periods and those of budgets begin anew with the day.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,14 @@ from typing import Any
 Key = tuple[str, str]
 Picture = dict[Key, dict[str, Any]]
 
-LISTS = {"profiles": "alias", "agents": "id", "usage": "profile", "proxies": "profile", "imports": "source"}
+LISTS = {
+    "profiles": "alias",
+    "agents": "id",
+    "usage": "profile",
+    "proxies": "profile",
+    "imports": "source",
+    "budgets": "id",
+}
 SINGLES = ("daemon", "registry")
 GROUPS = {
     "Profile": ("profiles", "alias"),
@@ -19,11 +26,12 @@ GROUPS = {
     "Proxy": ("proxies", "profile"),
     "UsageUpdated": ("usage", "profile"),
     "Usage": ("imports", "source"),
+    "Budget": ("budgets", "id"),
     "Daemon": ("daemon", ""),
 }
 """Where an event's resource belongs, by the longest beginning of its type, and the field of `data` that names it."""
-MOVING = frozenset({"minutes", "hours"})
-DAILY = frozenset({"days", "today", "week", "month"})
+MOVING = frozenset({"minutes", "hours", "window"})
+DAILY = frozenset({"days", "today", "week", "month", "start_ms", "crossed"})
 
 
 def picture_of(snapshot: Mapping[str, Any]) -> Picture:
