@@ -3,13 +3,14 @@
 from pathlib import PurePosixPath
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from clown_daemon.errors import DomainError
 from clown_daemon.profiles.rules import check_alias, check_provider, command_line, launch_environment
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.resources import Profile
+from clown_daemon.redaction import looks_like_key
 from tests.support.fake_agents import ACME, FAKE, OPEN, OWN
 
 KEY = "sk-test-0123456789abcdef"
@@ -55,8 +56,10 @@ def test_a_name_is_one_step_of_a_path_and_no_option(alias: str) -> None:
     assert alias.isascii()
 
 
-@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True).filter(lambda a: a.lower() != "unattributed"))
+@given(st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}", fullmatch=True))
 def test_every_plain_word_is_a_name(alias: str) -> None:
+    assume(alias.lower() != "unattributed")
+    assume(not looks_like_key(alias))
     check_alias(alias)
 
 
