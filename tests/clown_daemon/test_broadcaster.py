@@ -11,7 +11,7 @@ from clown_daemon import ring
 from clown_daemon.broadcaster import Broadcaster, ExpiredError
 from clown_daemon.cursor import Cursor
 from clown_daemon.store.event_log import EncodedEvent
-from tests.support.waiting import until
+from tests.support.waiting import PATIENCE_SECONDS, until
 
 NAMES = ("ProfileCreated", "ProfileDeleted", "UsageUpdated")
 
@@ -240,7 +240,7 @@ async def test_nothing_is_lost_or_doubled_whatever_happens(seed: int, monkeypatc
                         client.transport.drain()
                 case _:
                     await asyncio.sleep(0)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             while any(client.cursor.seq < len(bench.log) for client in began):
                 for client in began:
                     client.transport.drain()

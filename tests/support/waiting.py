@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 """Only there to end a test that will never pass."""
 
 

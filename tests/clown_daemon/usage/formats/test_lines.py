@@ -99,7 +99,8 @@ def test_a_value_of_any_type_in_any_place_raises_nothing(data: st.DataObject) ->
         place = inner
     place[key] = data.draw(anything)
     _, broken = read(parser(), b"".join(json.dumps(row, separators=(",", ":")).encode() + b"\n" for row in rows))
-    assert broken <= read(parser(), content)[1] + 1
+    # Two, where Copilot's only record of a session is the broken one: the sum that follows is then told as not counted.
+    assert broken <= read(parser(), content)[1] + 2
 
 
 @given(data=st.data())
