@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from clown_daemon.usage.sources import SOURCES
 from tests.support.real_daemon import RealDaemon
 from tests.support.waiting import until
 
@@ -37,14 +38,13 @@ exit 0
 async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     daemon = RealDaemon(tmp_path)
     daemon.add_agent("claude", QUICK_AGENT)
-    logs = tmp_path / "home" / ".claude" / "projects"
-    logs.mkdir(parents=True)
+    agent_folder = make_log_folders(tmp_path / "home")
     await daemon.start()
     try:
         await daemon.ask("POST", "/api/agents/detect")
         profile = {"alias": "my-project", "agent_id": "claude", "provider_id": "anthropic"}
         await daemon.ask("POST", "/api/profiles", profile)
-        code, output = await schemathesis(f"{daemon.url}/api/openapi.json", tmp_path, logs.parent)
+        code, output = await schemathesis(f"{daemon.url}/api/openapi.json", tmp_path, agent_folder)
         assert code == 0, output
         tried = re.search(r"(\d+) generated, (\d+) passed", output)
         assert tried is not None, output
@@ -54,6 +54,16 @@ async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
         await daemon.stop()
     log = (tmp_path / "clown" / "logs" / "daemon.log").read_text("utf-8")
     assert [line for line in log.splitlines() if " ERROR " in line] == []
+
+
+def make_log_folders(home: Path) -> Path:
+    """Let every agent have logs where it keeps them, and answer one folder in which each would be found."""
+    every = home / SOURCES[0].defaults[0]
+    for source in SOURCES:
+        for kind in source.kinds:
+            for folder in (home / source.defaults[0], every):
+                (folder / kind.folder).mkdir(parents=True, exist_ok=True)
+    return every
 
 
 async def schemathesis(url: str, working_dir: Path, folder: Path) -> tuple[int, str]:
