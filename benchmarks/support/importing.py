@@ -4,7 +4,6 @@ import json
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.error import HTTPError
 
 from benchmarks.support.daemon import ChildDaemon
 from benchmarks.support.watching import Peaks, Prober, Waited, cpu_seconds, waited
@@ -83,17 +82,14 @@ def _span(daemon: ChildDaemon) -> tuple[int, int]:
     return began, ended
 
 
-def read_again(daemon: ChildDaemon, source: str) -> bool:
-    """Have the logs of an agent imported now; False where this daemon has no reader for them."""
-    try:
-        daemon.call("POST", "/api/usage/import", {"source": source})
-    except HTTPError as error:
-        if error.code not in {400, 404, 405, 422}:
-            raise
-        if source != "claude":
-            return False
-        daemon.call("POST", "/api/usage/import-claude")
-    return True
+def read_again(daemon: ChildDaemon, source: str) -> None:
+    """Begin to import the logs of an agent once more."""
+    daemon.call("POST", "/api/usage/import", {"source": source})
+
+
+def readable(daemon: ChildDaemon, source: str) -> bool:
+    """Whether this daemon has a reader for the logs of an agent."""
+    return any(one["source"] == source and one["state"] != "unsupported" for one in ask(daemon, "/api/usage/sources"))
 
 
 def ask(daemon: ChildDaemon, path: str) -> Any:
