@@ -80,7 +80,8 @@ def _counts(output: int) -> dict[str, int]:
 
 def opencode(input_tokens: int, output: int, *, reasoning: int = 0, model: str = "gpt-5-codex") -> dict[str, Any]:
     """A message of OpenCode, as its database holds it."""
-    tokens = {"input": input_tokens, "output": output, "reasoning": reasoning, "cache": {"read": 0, "write": 0}}
+    tokens: dict[str, Any] = {"total": input_tokens + output + reasoning, "input": input_tokens, "output": output}
+    tokens |= {"reasoning": reasoning, "cache": {"read": 0, "write": 0}}
     usd = (input_tokens * 1.25 + (output + reasoning) * 10) / 1e6
     about = {"modelID": model, "providerID": "openai", "cost": usd, "time": {"created": AT_MS, "completed": AT_MS}}
     return {"role": "assistant", **about, "tokens": tokens}
