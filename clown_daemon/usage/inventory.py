@@ -60,7 +60,9 @@ class Inventory:
         """Answer the folders where logs may be, by source, and which of them are there."""
         places: dict[str, list[LogFolder]] = {source.name: [] for source in SOURCES}
         for root in await self.roots():
-            places[root.source].append(LogFolder(root.folder, root.profile))
+            folder = LogFolder(root.folder, root.profile)
+            if folder not in places[root.source]:  # some agents keep logs of two kinds in one folder
+                places[root.source].append(folder)
         for source in SOURCES:
             if not source.kinds:
                 places[source.name] = [LogFolder(str(path), UNATTRIBUTED) for path in source.folders(self._environ)]

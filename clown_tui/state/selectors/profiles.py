@@ -212,9 +212,26 @@ def money_cell(amount: Amount) -> Cell:
     return Cell(amount.text(), Tone.PLAIN if amount.nanos else Tone.DIM)
 
 
+def _stray_agents(model: Model, usage: ProfileUsage) -> str:
+    """Name who ran without a profile this month: the one, or how many."""
+    ids = {part.agent_id for part in usage.month.by_agent} or {usage.agent_id or "-"}
+    if len(ids) > 1:
+        return f"{len(ids)} agents"
+    agent_id = ids.pop()
+    agent = model.agents.get(agent_id)
+    return clean(agent.name if agent else agent_id)
+
+
 def _stray_row(model: Model, usage: ProfileUsage, now_ms: int) -> Row:
     amount = _amount(model, usage, now_ms)
-    agent = model.agents.get(usage.agent_id or "")
-    name = agent.name if agent else usage.agent_id or "-"
-    cells = ("·", "no profile", clean(name), "-", "-", "-", spark(_tokens(usage, now_ms)), amount.text())
+    cells = (
+        "·",
+        "no profile",
+        _stray_agents(model, usage),
+        "-",
+        "-",
+        "-",
+        spark(_tokens(usage, now_ms)),
+        amount.text(),
+    )
     return Row(UNATTRIBUTED_KEY, tuple(Cell(text, Tone.DIM) for text in cells))

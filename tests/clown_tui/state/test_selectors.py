@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -141,6 +142,14 @@ def test_usage_without_a_profile_is_a_dim_last_row_and_only_if_there_is_any() ->
     assert [row.key for row in rows] == ["zoo", UNATTRIBUTED_KEY]
     assert {cell.tone for cell in rows[-1].cells} == {Tone.DIM}
     assert len(profile_rows(_model(profiles=(a_profile(),)), NOW_MS)) == 1
+
+
+def test_agents_without_a_profile_are_named_or_counted() -> None:
+    one, other = a_period(), a_period(agent="codex")
+    several = msgspec.structs.replace(one, by_agent=(*one.by_agent, *other.by_agent))
+    for month, shown in ((one, "Claude Code"), (several, "2 agents")):
+        model = _model(agents=(an_agent(),), usage=(a_usage(UNATTRIBUTED, one, month=month),))
+        assert profile_rows(model, NOW_MS)[-1].cells[2].text == shown
 
 
 @pytest.mark.parametrize("sort", PROFILE_SORTS)
