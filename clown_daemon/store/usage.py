@@ -10,6 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from clown_daemon.protocol.resources import Cost, Tokens
 from clown_daemon.store.ledger import Costs, Entry, Response, merge
@@ -31,6 +32,8 @@ from clown_daemon.store.usage_totals import read_one_profile_usage, read_profile
 __all__ = [
     "Added",
     "Position",
+    "Repriced",
+    "Unpriced",
     "add_entries",
     "price_unpriced",
     "put_import",
@@ -40,10 +43,13 @@ __all__ = [
     "read_one_profile_usage",
     "read_positions",
     "read_profile_usage",
+    "read_unpriced",
 ]
 
 LOOKED_UP_AT_ONCE = 500
 """Keys in one query; SQLite takes 999 everywhere."""
+PRICED_AT_ONCE = 5000
+"""Rows that are priced in one transaction: others wait for it."""
 
 
 @dataclass
@@ -91,17 +97,61 @@ def add_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> dic
     return _told(connection)
 
 
-def price_unpriced(connection: sqlite3.Connection, price: Callable[[Response], Costs | None]) -> dict[str, Added]:
-    """Price what had no price when it was read; answer what that added, by profile."""
+class Unpriced(NamedTuple):
+    """A series that has responses without a price."""
+
+    series: int
+    profile: str
+    provider: str
+    model: str
+
+
+class Repriced(NamedTuple):
+    """What pricing some of a series added."""
+
+    added: dict[str, Added]
+    """By profile."""
+    last: int | None
+    """The row to go on after; None when that was all."""
+
+
+def read_unpriced(connection: sqlite3.Connection) -> tuple[Unpriced, ...]:
+    """The series that have responses without a price."""
+    rows = connection.execute(
+        "SELECT series, profile, provider, model FROM usage_series WHERE unpriced_responses > 0 ORDER BY series"
+    )
+    return tuple(Unpriced(*row) for row in rows)
+
+
+def price_unpriced(
+    connection: sqlite3.Connection,
+    price: Callable[[Response], Costs | None],
+    series: int,
+    *,
+    after: int = 0,
+    limit: int = PRICED_AT_ONCE,
+) -> Repriced:
+    """Price what had no price when it was read, some rows of one series.
+
+    Args:
+        connection: in a transaction.
+        price: answers what a response costs now; None leaves it as it is.
+        series: which one.
+        after: the `last` of what was answered before.
+        limit: at most this many rows.
+    """
     growth = Growth(connection)
     names = Names(connection)
-    for row in connection.execute(f"{SELECT} WHERE usage_records.total_pico IS NULL").fetchall():
-        found = stored(row)
+    rows = connection.execute(
+        f"{SELECT} WHERE series = ? AND usage_records.total_pico IS NULL AND record > ? ORDER BY record LIMIT ?",
+        (series, after, limit),
+    ).fetchall()
+    for found in map(stored, rows):
         costs = price(found.entry.response)
         if costs is not None:
             _put(connection, growth, names, found, found.entry._replace(costs=costs))
     growth.finish()
-    return _told(connection)
+    return Repriced(_told(connection), rows[-1]["record"] if len(rows) == limit else None)
 
 
 def _folded(entries: Iterable[Entry]) -> tuple[dict[str, Entry], dict[tuple[str, str], str]]:

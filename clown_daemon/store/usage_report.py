@@ -47,6 +47,7 @@ def read_report(
     profiles = _by(found, lambda series: series.profile)
     sessions = sessions_by_profile(connection, span, only)
     runtimes = _runtimes(connection, span, now_ms, only.profile)
+    last_used = _last_used(connection, span, only)
     total = add_up(series.sums for series in found)
     by_profile = {
         name: _profile_report(
@@ -54,7 +55,7 @@ def read_report(
             profiles.get(name, NOTHING),
             sessions.get(name, 0),
             runtimes.get(name, 0),
-            _last_used(connection, span, only._replace(profile=name)),
+            last_used.get(name),
         )
         for name in sorted(profiles.keys() | runtimes.keys())
     }
@@ -135,15 +136,24 @@ def _profile_report(
     )
 
 
-def _last_used(connection: sqlite3.Connection, span: Span, only: Only) -> int | None:
-    """The last use within a span: that over all time, unless it lies later; then it is looked for in the ledger."""
+def _last_used(connection: sqlite3.Connection, span: Span, only: Only) -> dict[str, int]:
+    """The last use of each profile within a span: that over all time, unless it lies later or is of another project."""
     condition, values = only.condition()
-    last = connection.execute(f"SELECT max(last_ms) FROM usage_series WHERE {condition}", values)  # noqa: S608  # our own names
-    last_ms: int | None = last.fetchone()[0]
-    if last_ms is None or last_ms < span.start_ms:
-        return None
-    if last_ms < span.end_ms:
-        return last_ms
+    rows = connection.execute(
+        f"SELECT profile, max(last_ms) FROM usage_series WHERE {condition} AND last_ms >= ? GROUP BY profile",  # noqa: S608  # our own names
+        (*values, span.start_ms),
+    )
+    found = dict[str, int]()
+    for profile, last_ms in rows.fetchall():
+        is_it = only.project is None and last_ms < span.end_ms
+        within = last_ms if is_it else _last_within(connection, span, only._replace(profile=profile))
+        if within is not None:
+            found[profile] = within
+    return found
+
+
+def _last_within(connection: sqlite3.Connection, span: Span, only: Only) -> int | None:
+    """Find the last use in the ledger, in the last quarter of an hour that the sums have."""
     condition, values = only.rows(span.start_ms)
     quarter = connection.execute(
         f"SELECT max(quarter_ms) FROM usage_quarters WHERE {condition} AND quarter_ms >= ? AND quarter_ms < ?",  # noqa: S608  # our own names

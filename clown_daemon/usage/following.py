@@ -66,7 +66,7 @@ class Follower:
 
     async def catch_up(self) -> None:
         """Have everything imported that was written while nobody followed."""
-        await self._recorder.price_unpriced((await self._prices()).cost)
+        await self._recorder.price_unpriced(await self._prices())
         found = await self._look(None)
         tasks = await self._to_read(found, suspicious=False)
         interrupted = await self._recorder.interrupted()

@@ -18,6 +18,7 @@ from clown_daemon.store.database import Database, Transaction
 from clown_daemon.store.positions import Position
 from clown_daemon.store.usage import (
     Added,
+    Unpriced,
     add_entries,
     price_unpriced,
     put_import,
@@ -25,10 +26,12 @@ from clown_daemon.store.usage import (
     read_imports,
     read_one_profile_usage,
     read_positions,
+    read_unpriced,
 )
 from clown_daemon.usage.backlog import LogName
 from clown_daemon.usage.crossings import record_crossings
 from clown_daemon.usage.pace import Pace
+from clown_daemon.usage.pricing import PriceList
 from clown_daemon.usage.reader import Part, Price
 from clown_daemon.usage.sources import SOURCES
 
@@ -123,23 +126,33 @@ class Recorder:
         states = await self._database.read(read_imports)
         return frozenset(state.source for state in states if state.state == "running")
 
-    async def price_unpriced(self, price: Price) -> None:
-        """Price what no table knew when it was read; a release or the user's file may know it now."""
+    async def price_unpriced(self, prices: PriceList) -> None:
+        """Price what no table knew when it was read; a release or the user's file may know it now.
 
-        def change(transaction: Transaction) -> Recorded:
+        Only models that are known now are looked at, some thousand responses at a time.
+        """
+        for unpriced in await self._database.read(read_unpriced):
+            if not prices.find(unpriced.model, unpriced.provider):
+                continue
+            last: int | None = 0
+            while last is not None:
+                last = await self._price_some(unpriced, prices.cost, last)
+
+    async def _price_some(self, unpriced: Unpriced, price: Price, after: int) -> int | None:
+        def change(transaction: Transaction) -> int | None:
             began = time.monotonic()
-            added = price_unpriced(transaction.connection, price)
+            added, last = price_unpriced(transaction.connection, price, unpriced.series, after=after)
             self._tell_added(transaction, added, began, imported=True)
-            return _sum(added)
+            return last
 
-        await self._write(change, ())
+        return await self._write(change, [unpriced.profile])
 
     async def _known_positions(self) -> dict[LogName, Position]:
         if self._positions is None:
             self._positions = await self._database.read(_read_positions)
         return self._positions
 
-    async def _write(self, change: Callable[[Transaction], Recorded], profiles: Iterable[str]) -> Recorded:
+    async def _write(self, change: Callable[[Transaction], T], profiles: Iterable[str]) -> T:
         while True:
             await asyncio.sleep(self._pace.wait_seconds(profiles))
             async with self._turn:

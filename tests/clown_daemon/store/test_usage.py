@@ -11,7 +11,7 @@ from clown_daemon.clock import ManualClock
 from clown_daemon.protocol.resources import UNATTRIBUTED, Tokens
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_daemon.store.database import Database, Transaction, open_database
-from clown_daemon.store.ledger import Entry
+from clown_daemon.store.ledger import Costs, Entry, Response
 from clown_daemon.store.periods import span_of
 from clown_daemon.store.usage import (
     Added,
@@ -19,6 +19,7 @@ from clown_daemon.store.usage import (
     price_unpriced,
     read_one_profile_usage,
     read_profile_usage,
+    read_unpriced,
 )
 from clown_daemon.store.usage_keys import key_hash
 from clown_daemon.store.usage_report import read_report
@@ -183,12 +184,54 @@ def test_an_unknown_model_costs_null_until_a_price_appears(ledger: sqlite3.Conne
     assert report.total_tokens.total == 100
     assert (report.unpriced_responses, report.unpriced_models) == (1, ("my-own-model",))
 
-    added = price_unpriced(ledger, lambda found: PRICES.cost(found._replace(model="claude-sonnet-4-5")))
+    [unpriced] = read_unpriced(ledger)
+    assert unpriced[1:] == (UNATTRIBUTED, "anthropic", "my-own-model")
+    assert price_unpriced(ledger, PRICES.cost, unpriced.series) == ({}, None)
+    added, last = price_unpriced(ledger, as_sonnet, unpriced.series)
+    assert last is None
     assert added[UNATTRIBUTED].responses == 0
     assert added[UNATTRIBUTED].tokens == Tokens()
     [usage] = read_profile_usage(ledger, NOON, UTC)
     assert usage.today.cost.total_cost == pytest.approx(0.000489)
-    assert price_unpriced(ledger, PRICES.cost) == {}
+    assert read_unpriced(ledger) == ()
+    check_sums(ledger)
+
+
+def as_sonnet(found: Response) -> Costs | None:
+    return PRICES.cost(found._replace(model="claude-sonnet-4-5"))
+
+
+def test_what_had_no_price_is_priced_some_rows_at_a_time(ledger: sqlite3.Connection) -> None:
+    for number in range(5):
+        add_entries(ledger, entries(line(str(number), str(number), model="own", sidechain=number == 0)))
+    # The replay of a response that counts has a price too, once there is one: it may count some day.
+    add_entries(ledger, entries(line("4", "again", model="own", sidechain=True)))
+    [unpriced] = read_unpriced(ledger)
+    priced = []
+    last: int | None = 0
+    while last is not None:
+        added, last = price_unpriced(ledger, as_sonnet, unpriced.series, after=last, limit=2)
+        priced.append(sum(-found.sums.unpriced_responses for found in added.values()))
+        check_sums(ledger)
+    assert priced == [2, 2, 1, 0]
+    assert ledger.execute("SELECT count(*) FROM usage_records WHERE total_pico IS NULL").fetchone()[0] == 0
+
+
+def test_a_price_that_only_some_responses_have_leaves_the_others(ledger: sqlite3.Connection) -> None:
+    for number in range(4):
+        add_entries(ledger, entries(line(str(number), str(number), model="own", tokens=(number, 1, 1, 1))))
+    [unpriced] = read_unpriced(ledger)
+    last: int | None = 0
+    while last is not None:
+        _, last = price_unpriced(
+            ledger,
+            lambda found: as_sonnet(found) if found.input_tokens % 2 else None,
+            unpriced.series,
+            after=last,
+            limit=1,
+        )
+    assert [found.series for found in read_unpriced(ledger)] == [unpriced.series]
+    assert ledger.execute("SELECT unpriced_responses FROM usage_series").fetchone()[0] == 2
 
 
 def test_a_partly_priced_period_has_the_cost_of_what_is_known_and_says_what_is_not(ledger: sqlite3.Connection) -> None:

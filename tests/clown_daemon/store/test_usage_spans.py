@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.ledger import Costs, Entry
 from clown_daemon.store.periods import DAY_MS, QUARTER_MS, Span, span_of
 from clown_daemon.store.usage import add_entries
@@ -147,7 +148,7 @@ def test_a_report_says_the_same_by_every_dimension(added: list[Entry], period: s
         for profile, part in parts.by_profile.items():
             of_it = [one.response for one in inside if one.profile == profile]
             assert part.tokens.output_tokens == sum(told.output_tokens for told in of_it)
-            assert part.last_used is not None
+            assert part.last_used == rfc3339(max(told.at_ms for told in of_it))
         assert report.total_tokens.output_tokens == sum(one.response.output_tokens for one in inside)
 
 
