@@ -5,6 +5,7 @@
 | `formats` | one incremental parser per log format, pure |
 | `pricing`, `model_names` | how a response is priced, and by which names its model is looked up, pure |
 | `prices`, `price_files`, `user_prices` | the shipped price table, and reading it and the user's own |
+| `price_watch` | the prices as they are now: read again when a file has changed |
 | `price_refresh`, `quote` | newer prices on request; what a model costs, for people |
 | `sources` | which agents write logs, where, and how each kind of them is read, pure |
 | `scanner`, `inventory`, `places` | which log files there are, and whose they are; where to import from on request |

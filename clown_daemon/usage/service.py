@@ -19,7 +19,8 @@ from clown_daemon.usage.following import Follower
 from clown_daemon.usage.importing import Import, Importer
 from clown_daemon.usage.inventory import Inventory, Owners
 from clown_daemon.usage.places import roots_to_import, source_called
-from clown_daemon.usage.price_files import PriceFiles, load_prices
+from clown_daemon.usage.price_files import PriceFiles
+from clown_daemon.usage.price_watch import PriceWatch
 from clown_daemon.usage.pricing import PriceList
 from clown_daemon.usage.recorder import Recorder
 from clown_daemon.usage.sources import BY_NAME, SOURCES, Source
@@ -37,9 +38,7 @@ class UsageService:
         self._database = database
         self._clock = clock
         self._environ = environ
-        self._paths = paths
-        self._prices: PriceList | None = None
-        self._price_problems: tuple[str, ...] = ()
+        self._prices = PriceWatch(PriceFiles.of(paths), self._price_again)
         self._troubles = Troubles()
         self._changes = Changes()
         self._inventory = Inventory(environ, owners)
@@ -47,7 +46,7 @@ class UsageService:
         self._importer = Importer(
             recorder=self._recorder,
             clock=clock,
-            prices=self._price_list,
+            prices=self._prices.current,
             troubles=self._troubles,
             ended=lambda: self._changes.add(None),
         )
@@ -56,7 +55,7 @@ class UsageService:
             changes=self._changes,
             recorder=self._recorder,
             importer=self._importer,
-            prices=self._price_list,
+            prices=self._prices.current,
             troubles=self._troubles,
         )
         self._watcher = Watcher(self._inventory.folders, self._changes)
@@ -66,7 +65,7 @@ class UsageService:
         """What does not work right now, one sentence each, sorted."""
         refusal = self._recorder.refusal
         refused = () if refusal is None else (f"usage is not being recorded: {refusal}",)
-        return tuple(sorted({*self._price_problems, *self._troubles.sentences(), *refused}))
+        return tuple(sorted({*self._prices.problems, *self._troubles.sentences(), *refused}))
 
     async def follow(self) -> None:
         """Import what is there, then follow what is appended, and do imports on request, for ever.
@@ -77,6 +76,7 @@ class UsageService:
             group.create_task(self._importer.work(), name="usage.imports")
             group.create_task(self._follower.follow(), name="usage.follower")
             group.create_task(self._watcher.watch(), name="usage.watcher")
+            group.create_task(self._prices.watch(), name="usage.prices")
 
     async def import_claude(self, query: ImportClaudeQuery) -> str:
         """Import Claude Code's logs now, and say in a sentence what was new.
@@ -158,12 +158,8 @@ class UsageService:
             left_alone=self._importer.left_alone(source.name),
         )
 
-    async def _price_list(self) -> PriceList:
-        if self._prices is not None:
-            return self._prices
-        prices, self._price_problems = await asyncio.to_thread(load_prices, PriceFiles.of(self._paths))
-        self._prices = prices
-        return prices
+    async def _price_again(self, prices: PriceList) -> None:
+        await self._recorder.price_unpriced(prices)
 
 
 def _counted(number: int, noun: str) -> str:
