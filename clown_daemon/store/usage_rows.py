@@ -16,9 +16,11 @@ TIERS: tuple[ServiceTier, ...] = get_args(ServiceTier)
 """What the column `tier` counts in: new ones go to the end."""
 _TIER_NUMBERS = {tier: number for number, tier in enumerate(TIERS)}
 
+_UNPRICED = (None,) * len(Costs._fields)
+
 _COLUMNS = (
     "key, twin, series, session, project, at_ms, source, response_id, tier, sidechain, complete, input_tokens, "
-    "output_tokens, cache_write_5m_tokens, cache_write_1h_tokens, cache_read_tokens, reasoning_tokens, web_searches, "
+    "output_tokens, cache_read_tokens, cache_write_5m_tokens, cache_write_1h_tokens, reasoning_tokens, web_searches, "
     "input_pico, output_pico, cache_write_pico, cache_read_pico, total_pico, price_table"
 )
 _PLACES = ", ".join("?" * len(_COLUMNS.split(", ")))
@@ -51,8 +53,6 @@ class Stored(NamedTuple):
 
 Row = tuple[object, ...]
 """What an entry is stored as: the values of `INSERT`."""
-
-
 Numbers = dict[tuple[str, ...], int]
 
 
@@ -83,70 +83,39 @@ class Names:
 
     def rows(self, entries: Iterable[Entry]) -> list[Row]:
         """What entries are stored as."""
-        # The one loop that runs for every response of an import: it unpacks instead of looking names up, and what goes
-        # to SQLite is of exactly the types that it takes as they are.
-        rows = []
+        # The one loop that runs for every response of an import: it cuts the tuple instead of asking for names, and
+        # what goes to SQLite is of exactly the types that it takes as they are: no bool, and no bytes.
+        rows: list[Row] = []
         all_series, sessions, projects, price_tables = self._series, self._sessions, self._projects, self._price_tables
-        unpriced = (None, None, None, None, None, None)
         for entry in entries:
             response, costs, profile = entry
-            (
-                source,
-                agent_id,
-                key,
-                provider,
-                model,
-                session,
-                project,
+            source, agent_id, key, provider, model, session, project, at_ms = response[:8]
+            tier, sidechain, complete, response_id, twin = response[15:20]
+            row = (
+                bytearray(key_hash(key)),
+                None if twin is None else twin_hash(agent_id, twin),
+                all_series.get((profile, agent_id, provider, model)) or self.series(entry),
+                sessions.get((agent_id, session)) or self.session(agent_id, session),
+                projects.get((project or "",)) or self.project(project),
                 at_ms,
-                fresh,
-                output,
-                read,
-                written_5m,
-                written_1h,
-                reasoning,
-                searches,
-                tier,
-                sidechain,
-                complete,
+                source,
                 response_id,
-                twin,
-                _,
-            ) = response
-            rows.append(
-                (
-                    bytearray(key_hash(key)),
-                    None if twin is None else twin_hash(agent_id, twin),
-                    all_series.get((profile, agent_id, provider, model)) or self.series(entry),
-                    sessions.get((agent_id, session)) or self.session(agent_id, session),
-                    projects.get((project or "",)) or self.project(project),
-                    at_ms,
-                    source,
-                    response_id,
-                    _TIER_NUMBERS[tier],
-                    1 if sidechain else 0,
-                    1 if complete else 0,
-                    fresh,
-                    output,
-                    written_5m,
-                    written_1h,
-                    read,
-                    reasoning,
-                    searches,
-                    *(
-                        unpriced
-                        if costs is None
-                        else (*costs[:5], price_tables.get(costs[5:]) or self._price_table(costs[5]))
-                    ),
-                )
+                _TIER_NUMBERS[tier],
+                1 if sidechain else 0,
+                1 if complete else 0,
+                *response[8:15],  # the seven counts
             )
+            if costs is None:
+                rows.append((*row, *_UNPRICED))
+            else:
+                rows.append((*row, *costs[:5], price_tables.get(costs[5:]) or self._price_table(costs[5])))
         return rows
 
     def stored_row(self, entry: Entry) -> Row:
         """The same of one entry whose key and twin are as they are stored."""
         [row] = self.rows([entry])
         response = entry.response
-        return (bytes.fromhex(response.key), None if response.twin is None else int(response.twin), *row[2:])
+        return (bytearray.fromhex(response.key), None if response.twin is None else int(response.twin), *row[2:])
 
     def numbered(self, before: Stored, after: Entry) -> Stored:
         """A row once it says what `after` does."""
