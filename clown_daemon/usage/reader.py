@@ -16,6 +16,7 @@ from typing import NamedTuple
 from clown_daemon.store.ledger import Costs, Entry, Response, merge
 from clown_daemon.store.positions import Position
 from clown_daemon.usage.pages import UnreadablePagesError
+from clown_daemon.usage.project_marker import marked_project
 from clown_daemon.usage.sources import KINDS, Document, Lines, LogFile, Pages
 
 READ_BYTES = 1024 * 1024
@@ -157,9 +158,17 @@ class _Log:
         for responses, position, bytes_read in self._read_on():
             broken = position.lines_broken - (last.lines_broken if last else 0)
             if responses or position != last:
-                entries = tuple(_priced(self._task, responses, self._price))
+                entries = tuple(_priced(self._task, self._placed(responses), self._price))
                 yield Part(self._task.file.source, path, entries, position, bytes_read, max(0, broken))
             last = position
+
+    def _placed(self, responses: list[Response]) -> list[Response]:
+        """Answer them with their project, where a file above the log tells it."""
+        marker = KINDS[self._task.file.kind].project_marker
+        if marker is None or not responses:
+            return responses
+        project = marked_project(Path(self._task.file.path), marker)
+        return [one if one.project else one._replace(project=project) for one in responses]
 
     def _read_on(self) -> Iterator[tuple[list[Response], Position, int]]:
         """Answer responses, how far that is, and how many bytes it took; at least once, for the end."""

@@ -52,6 +52,8 @@ class LogKind(NamedTuple):
     pattern: str
     """Below the agent's folder, `/` between the parts; the last part is the file's name, `**` any number of folders."""
     reading: Lines | Document | Pages
+    project_marker: str | None = None
+    """The name of a file above a log that holds its working directory, where the log itself does not tell it."""
 
     @property
     def folder(self) -> PurePosixPath:
@@ -175,8 +177,8 @@ SOURCES: tuple[Source, ...] = (
         homes=(Home("GEMINI_CLI_HOME", ".gemini"),),
         defaults=(".gemini",),
         kinds=(
-            LogKind("gemini", "tmp/*/chats/**/*.jsonl", Lines(GeminiParser)),
-            LogKind("gemini-document", "tmp/*/chats/session-*.json", Document(GeminiDocumentParser)),
+            LogKind("gemini", "tmp/*/chats/**/*.jsonl", Lines(GeminiParser), ".project_root"),
+            LogKind("gemini-document", "tmp/*/chats/session-*.json", Document(GeminiDocumentParser), ".project_root"),
         ),
     ),
     Source(
