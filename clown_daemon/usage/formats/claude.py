@@ -9,8 +9,10 @@ import msgspec
 
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_daemon.store.ledger import Response
+from clown_daemon.store.response_keys import input_counts, message_key
+from clown_daemon.store.token_counts import count
 from clown_daemon.usage.formats.lines import LineParser
-from clown_daemon.usage.formats.parser import count, kind_of
+from clown_daemon.usage.formats.parser import kind_of
 
 SOURCE = "claude"
 SYNTHETIC_MODEL = "<synthetic>"
@@ -81,13 +83,11 @@ def _response(line: _Line, message: _Message, usage: _Usage, message_id: str, mo
     five_minutes, one_hour = _cache_writes(usage)
     tools = usage.server_tool_use
     fresh, read = count(usage.input_tokens), count(usage.cache_read_input_tokens)
-    # Some relays give every response the same message id; the three input counts tell them apart, while the lines of
-    # one streamed response share them.
-    counts = f"{message_id}|{fresh}|{five_minutes + one_hour}|{read}"
+    counts = input_counts(fresh, five_minutes + one_hour, read)
     return Response(
         source=SOURCE,
         agent_id="claude",
-        key=f"anthropic|{message_id}|{line.request_id}" if line.request_id else f"anthropic|{counts}",
+        key=message_key(message_id, line.request_id, counts),
         provider="anthropic",
         model=model,
         session=line.session_id or "",
@@ -103,7 +103,7 @@ def _response(line: _Line, message: _Message, usage: _Usage, message_id: str, mo
         sidechain=bool(line.is_sidechain),
         complete=message.stop_reason is not None,
         response_id=message_id,
-        twin=counts,
+        twin=f"{message_id}|{counts}",
     )
 
 

@@ -14,8 +14,10 @@ from msgspec.structs import astuple, replace
 
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_daemon.store.ledger import Response
+from clown_daemon.store.response_keys import response_key
+from clown_daemon.store.token_counts import count
 from clown_daemon.usage.formats.lines import LineParser
-from clown_daemon.usage.formats.parser import UNKNOWN_MODEL, count, kind_of, response_key, short
+from clown_daemon.usage.formats.parser import UNKNOWN_MODEL, kind_of, short
 
 SOURCE = "codex"
 

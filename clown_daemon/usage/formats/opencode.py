@@ -11,8 +11,9 @@ from typing import NamedTuple
 import msgspec
 
 from clown_daemon.store.ledger import Response
+from clown_daemon.store.token_counts import count
 from clown_daemon.usage.formats.document import DocumentParser
-from clown_daemon.usage.formats.parser import UNKNOWN_MODEL, count, instant, short
+from clown_daemon.usage.formats.parser import UNKNOWN_MODEL, instant, short
 
 SOURCE = "opencode"
 

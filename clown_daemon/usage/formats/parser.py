@@ -11,9 +11,6 @@ import msgspec
 
 from clown_daemon.store.ledger import Response
 
-LARGEST_COUNT = 2**24
-"""No response has more tokens; a larger number is damage, and would spoil every total for ever."""
-
 LAST_MS = 253_402_300_799_999
 """The end of the year 9999; a later instant is damage."""
 
@@ -22,9 +19,6 @@ UNKNOWN_MODEL = "unknown"
 
 LONGEST_NAME = 1024
 """Longer names are cut: they are kept in states and rows."""
-
-SHORTEST_UNIQUE_ID = 24
-"""Ids that vendors make are longer and random. Local servers count, or draw one of a thousand numbers."""
 
 
 class Parser(Protocol):
@@ -50,35 +44,9 @@ class Parser(Protocol):
         """Answer what the next parser must know to go on before the pending bytes; at most some kilobytes."""
 
 
-def count(value: int | None) -> int:
-    """Answer a token count; one that is not told is 0.
-
-    Raises:
-        ValueError: it is no token count.
-    """
-    if value is None:
-        return 0
-    if not 0 <= value <= LARGEST_COUNT:
-        raise ValueError(f"{value} is no token count")
-    return value
-
-
 def short(name: str | None) -> str:
     """Answer a name from a log at a bounded length; empty where there is none."""
     return (name or "")[:LONGEST_NAME]
-
-
-def response_key(api: str, response_id: str | None, otherwise: Callable[[], str]) -> str:
-    """Answer the key of a response that an API gave an id.
-
-    Args:
-        api: whose protocol it speaks: `openai`, `google`, ...
-        response_id: as the API gave it; one that is too short to be unique is not trusted alone.
-        otherwise: answers what tells this response from all others, and is the same in every copy of it.
-    """
-    if response_id and len(response_id) >= SHORTEST_UNIQUE_ID:
-        return f"{api}|{response_id}"
-    return f"{api}|{response_id or ''}|{otherwise()}"
 
 
 class _Kind(msgspec.Struct, frozen=True):

@@ -9,8 +9,10 @@ import msgspec
 
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_daemon.store.ledger import Response
+from clown_daemon.store.response_keys import response_key
+from clown_daemon.store.token_counts import count
 from clown_daemon.usage.formats.lines import LineParser
-from clown_daemon.usage.formats.parser import UNKNOWN_MODEL, count, response_key, short
+from clown_daemon.usage.formats.parser import UNKNOWN_MODEL, short
 
 SOURCE = "qwen"
 
