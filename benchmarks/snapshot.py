@@ -118,6 +118,7 @@ async def measure() -> dict[str, float]:
             profiles=nothing,
             agents=nothing,
             providers=_NoProviders(),
+            proxies=nothing,
             usage=nothing,
             reports=nothing,
             windows=nothing,

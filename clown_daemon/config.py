@@ -32,6 +32,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Web origins (`http://127.0.0.1:3000`) that may call, besides the daemon's own."""
     stop_grace_secs: float = 5
     """How long a run may take to end after TERM before it is killed."""
+    proxy_ports: str = "8080-8180"
+    """The first and the last port that a proxy may get."""
     retention_events: int = 100_000
     """How many events are kept; the oldest go first. Whichever of the three bounds is passed first counts."""
     retention_days: float = 7
@@ -41,6 +43,18 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_file_bytes: int = 2_000_000
     """The log file is rotated at this size; three old ones are kept."""
+
+    @property
+    def proxy_port_range(self) -> tuple[int, int]:
+        """Both ports of `proxy_ports`.
+
+        Raises:
+            ConfigError: they are none.
+        """
+        first, _, last = self.proxy_ports.partition("-")
+        if first.strip().isdecimal() and last.strip().isdecimal() and 0 < int(first) <= int(last) <= 65535:
+            return int(first), int(last)
+        raise ConfigError(f"proxy_ports {self.proxy_ports!r} is no range of ports", hint="write two, such as 8080-8180")
 
 
 NAMES: tuple[str, ...] = tuple(field.name for field in msgspec.structs.fields(Config))
@@ -66,6 +80,7 @@ def load_config(file: Path, environ: Mapping[str, str], flags: Mapping[str, obje
     config = _convert({**values, **from_environ, **from_flags}, "the configuration")
     if not 0 <= config.port <= 65535:
         raise ConfigError(f"port {config.port} is no port", hint="use 0 to 65535; 0 takes any free one")
+    _ = config.proxy_port_range  # refused at the start, not when the first proxy is
     for name in ("retention_events", "retention_days", "retention_bytes"):
         if not 0 < getattr(config, name) <= MOST_RETENTION:
             raise ConfigError(

@@ -12,6 +12,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from aiohttp import web
@@ -27,17 +28,22 @@ from clown_daemon.errors import StartError
 from clown_daemon.facts import DaemonFacts
 from clown_daemon.health import Health
 from clown_daemon.histogram import Histogram
-from clown_daemon.instance import InstanceLock, port_owner, write_daemon_file
+from clown_daemon.instance import InstanceLock, write_daemon_file
 from clown_daemon.manifests.catalogue import Catalogue, load_catalogue
 from clown_daemon.paths import Paths
+from clown_daemon.processes.listeners import port_owner
 from clown_daemon.processes.supervisor import Supervisor
-from clown_daemon.profiles.secrets import open_secret_store
+from clown_daemon.profiles.rules import find_agent, find_provider
+from clown_daemon.profiles.secrets import SecretStore, open_secret_store
 from clown_daemon.profiles.service import ProfileService
 from clown_daemon.protocol.timestamps import rfc3339
+from clown_daemon.proxies.service import ProxyService, open_proxies
+from clown_daemon.proxies.spool_reader import SpoolReader
+from clown_daemon.proxies.wiring import Party
 from clown_daemon.store.agents import read_agent
 from clown_daemon.store.database import Database, open_database
 from clown_daemon.store.event_log import EncodedEvent, read_after, read_head
-from clown_daemon.store.profiles import read_profiles
+from clown_daemon.store.profiles import find_profile, read_profiles
 from clown_daemon.store.retention import Limits, Pruner
 from clown_daemon.usage.budgets import BudgetService
 from clown_daemon.usage.inventory import LogOwner
@@ -64,6 +70,8 @@ class Parts:
     facts: DaemonFacts
     agents: AgentService
     profiles: ProfileService
+    proxies: ProxyService
+    spools: SpoolReader
     supervisor: Supervisor
     usage: UsageService
     windows: WindowService
@@ -99,12 +107,14 @@ async def run_daemon(
             async with _database(paths, clock) as (database, broadcaster):
                 parts = await _build(paths, config, environ, clock, database, broadcaster, gate)
                 await parts.agents.prepare()
+                await parts.proxies.reconcile()
                 await parts.profiles.reconcile()
                 app = build_app(
                     Services(
                         profiles=parts.profiles,
                         agents=parts.agents,
                         providers=parts.catalogue,
+                        proxies=parts.proxies,
                         usage=parts.usage,
                         reports=UsageReports(database=database, clock=clock, providers=parts.catalogue.providers),
                         windows=parts.windows,
@@ -169,15 +179,33 @@ async def _build(
     async def count_profiles() -> int:
         return len(await database.read(read_profiles))
 
+    secrets = open_secret_store(paths, environ)
     supervisor = Supervisor(stop_grace_seconds=config.stop_grace_secs)
+    usage = UsageService(database=database, clock=clock, environ=environ, paths=paths, owners=log_owners)
+    spools = SpoolReader(
+        folder=paths.spool_dir,
+        database=database,
+        ledger=usage,
+        is_busy=lambda: bool(proxies.active),
+    )
+    proxies = open_proxies(
+        database=database,
+        secrets=secrets,
+        party=partial(_party, database, catalogue, secrets),
+        paths=paths,
+        environ=environ,
+        port_range=config.proxy_port_range,
+        on_start=spools.wake,
+    )
     profiles = ProfileService(
         catalogue=catalogue,
         database=database,
-        secrets=open_secret_store(paths, environ),
+        secrets=secrets,
         supervisor=supervisor,
         paths=paths,
         environ=environ,
         find_binary=find_binary,
+        proxies=proxies,
     )
     return Parts(
         gate=gate,
@@ -191,15 +219,33 @@ async def _build(
             count_profiles=count_profiles,
             count_clients=lambda: broadcaster.active_clients,
             count_runs=lambda: profiles.active_runs,
+            count_proxies=lambda: proxies.active,
             access=gate.access,
         ),
         agents=AgentService(catalogue=catalogue, database=database, environ=environ, clock=clock),
         profiles=profiles,
+        proxies=proxies,
+        spools=spools,
         supervisor=supervisor,
-        usage=UsageService(database=database, clock=clock, environ=environ, paths=paths, owners=log_owners),
+        usage=usage,
         windows=WindowService(database=database, clock=clock),
         budgets=BudgetService(database=database, clock=clock),
         pruner=Pruner(database=database, clock=clock, limits=_limits(config)),
+    )
+
+
+async def _party(database: Database, catalogue: Catalogue, secrets: SecretStore, alias: str) -> Party:
+    """A profile with all that it stands for.
+
+    Raises:
+        DomainError: there is no such profile, or no such agent or provider any more.
+    """
+    profile = await database.read(partial(find_profile, alias=alias))
+    return Party(
+        profile=profile,
+        agent=find_agent(catalogue, profile.agent_id),
+        provider=find_provider(catalogue, profile.provider_id),
+        api_key=await secrets.get(alias) if profile.has_api_key else None,
     )
 
 
@@ -270,6 +316,8 @@ async def _live(
         background = [
             tasks.create_task(health.keep("agent detection", parts.agents.watch), name="agents.watch"),
             tasks.create_task(health.keep("usage following", parts.usage.follow), name="usage.follow"),
+            tasks.create_task(health.keep("metering", parts.spools.watch), name="spools.watch"),
+            tasks.create_task(health.keep("looking after proxies", parts.proxies.watch), name="proxies.watch"),
             tasks.create_task(health.keep("pruning of old events", parts.pruner.watch), name="retention"),
             tasks.create_task(health.keep("token following", parts.gate.follow_token), name="token.follow"),
             tasks.create_task(health.watch(), name="health"),
@@ -287,6 +335,8 @@ async def _live(
             task.cancel()
         await parts.broadcaster.close(facts.shutdown_reason)
         await parts.profiles.close()
+        await parts.proxies.close()
+        await parts.spools.finish()
 
 
 async def _stop_when_idle(parts: Parts, timeout_seconds: float) -> None:

@@ -36,6 +36,7 @@ class DaemonFacts:
         count_profiles: Callable[[], Awaitable[int]],
         count_clients: Callable[[], int],
         count_runs: Callable[[], int],
+        count_proxies: Callable[[], int],
         access: Access,
     ) -> None:
         self.version = __version__
@@ -47,6 +48,7 @@ class DaemonFacts:
         self._count_profiles = count_profiles
         self._count_clients = count_clients
         self._count_runs = count_runs
+        self._count_proxies = count_proxies
         self._commands = 0
         self._unrecorded = False
         """Whether the resource says something that no event has told, since the database refused it."""
@@ -72,7 +74,7 @@ class DaemonFacts:
             uptime_secs=(self._clock.now_ms() - self._started_ms) // 1000,
             version=self.version,
             profiles_count=await self._count_profiles(),
-            active_proxies=0,
+            active_proxies=self._count_proxies(),
         )
 
     def touch(self) -> None:
@@ -99,6 +101,7 @@ class DaemonFacts:
         counted = (
             (self._count_clients(), "client follows", "clients follow"),
             (self._count_runs(), "run is under way", "runs are under way"),
+            (self._count_proxies(), "proxy runs", "proxies run"),
             (self._commands, "command is carried out", "commands are carried out"),
         )
         return tuple(f"{count} {one if count == 1 else many}" for count, one, many in counted if count)

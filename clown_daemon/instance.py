@@ -9,8 +9,6 @@ import os
 import time
 from pathlib import Path
 
-import psutil
-
 from clown_daemon.errors import StartError
 from clown_daemon.paths import Paths
 
@@ -78,16 +76,3 @@ def write_daemon_file(file: Path, facts: dict[str, object]) -> None:
     fresh.write_text(json.dumps(facts) + "\n", encoding="utf-8")
     fresh.chmod(0o600)
     fresh.replace(file)
-
-
-def port_owner(port: int) -> str | None:
-    """Name the program that listens on a port, `python3 (pid 123)`, where the kernel lets us see it."""
-    try:
-        for connection in psutil.net_connections(kind="tcp"):
-            if connection.laddr and connection.laddr.port == port and connection.status == psutil.CONN_LISTEN:
-                if connection.pid is None:
-                    return None
-                return f"{psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    except psutil.Error:
-        return None
-    return None

@@ -102,6 +102,11 @@ class Paths:
         return self.state_dir / "runs"
 
     @property
+    def spool_dir(self) -> Path:
+        """What proxies wrote down of requests, one folder a profile, until the daemon has read it."""
+        return self.state_dir / "spool"
+
+    @property
     def profiles_dir(self) -> Path:
         """One home per profile."""
         return self.data_dir / "profiles"

@@ -93,6 +93,7 @@ async def clown() -> AsyncIterator[Server]:
             profiles=nothing,
             agents=nothing,
             providers=nothing,
+            proxies=nothing,
             usage=nothing,
             reports=nothing,
             windows=nothing,

@@ -8,7 +8,18 @@ from clown_daemon.api.commands import SHUTDOWN_PATH, count_commands
 from clown_daemon.api.connection import known_versions
 from clown_daemon.api.idempotency import RETRIES, Retries, carry_out_once
 from clown_daemon.api.problems import tell_problems
-from clown_daemon.api.routes import agents, budgets, contract, daemon, metrics, profiles, providers, stream, usage
+from clown_daemon.api.routes import (
+    agents,
+    budgets,
+    contract,
+    daemon,
+    metrics,
+    profiles,
+    providers,
+    proxies,
+    stream,
+    usage,
+)
 from clown_daemon.api.services import SERVICES, Services
 
 __all__ = ["Services", "build_app"]
@@ -46,6 +57,16 @@ ROUTES = (
     web.get("/api/budgets", budgets.list_budgets),
     web.post("/api/budgets", budgets.set_budget),
     web.delete("/api/budgets/{id}", budgets.delete_budget),
+    # Proxies
+    web.get("/api/proxy/status", proxies.list_proxies),
+    web.get("/api/proxy/status/{alias}", proxies.get_proxy),
+    web.post("/api/proxy/stop-all", proxies.stop_all_proxies),
+    web.post("/api/proxy/{alias}/start", proxies.start_proxy),
+    web.post("/api/proxy/{alias}/stop", proxies.stop_proxy),
+    web.post("/api/proxy/{alias}/restart", proxies.restart_proxy),
+    web.get("/api/proxy/{alias}/logs", proxies.get_proxy_logs),
+    web.get("/api/proxy/{alias}/settings", proxies.get_proxy_settings),
+    web.put("/api/proxy/{alias}/settings", proxies.change_proxy_settings),
     # The daemon, and everything at once
     web.get("/api/daemon/status", daemon.get_status),
     web.post(SHUTDOWN_PATH, daemon.shut_down),

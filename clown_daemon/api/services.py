@@ -13,7 +13,15 @@ from clown_daemon.broadcaster import Broadcaster
 from clown_daemon.clock import Clock
 from clown_daemon.histogram import Histogram
 from clown_daemon.protocol.events import ShutdownReason
-from clown_daemon.protocol.replies import Detection, Message, OutputPage, ProfileMessage, RunStarted, RunStopped
+from clown_daemon.protocol.replies import (
+    Detection,
+    Message,
+    OutputPage,
+    ProfileMessage,
+    ProxyLogs,
+    RunStarted,
+    RunStopped,
+)
 from clown_daemon.protocol.requests import (
     CancelImports,
     CreateProfile,
@@ -39,6 +47,9 @@ from clown_daemon.protocol.resources import (
     ProfileDetail,
     ProfileSummary,
     Provider,
+    ProxyDetail,
+    ProxySettings,
+    ProxySummary,
     UsageImport,
     UsageReport,
     UsageSource,
@@ -81,6 +92,20 @@ class Providers(Protocol):
 
     @property
     def providers(self) -> Mapping[str, ProviderManifest]: ...
+
+
+class Proxies(Protocol):
+    """The metering proxies."""
+
+    async def statuses(self) -> tuple[ProxySummary, ...]: ...
+    async def status(self, alias: str) -> ProxyDetail: ...
+    async def start(self, alias: str) -> ProxyDetail: ...
+    async def stop(self, alias: str) -> ProxyDetail: ...
+    async def restart(self, alias: str) -> ProxyDetail: ...
+    async def stop_all(self) -> Message: ...
+    async def logs(self, alias: str, lines: int) -> ProxyLogs: ...
+    async def settings(self, alias: str) -> ProxySettings: ...
+    async def change(self, alias: str, settings: ProxySettings) -> ProxySettings: ...
 
 
 class Reports(Protocol):
@@ -148,6 +173,7 @@ class Services:
     profiles: Profiles
     agents: Agents
     providers: Providers
+    proxies: Proxies
     usage: Usage
     reports: Reports
     windows: Windows

@@ -159,7 +159,7 @@ def _make_room(manager: "Manager", port: int, *, loaded: bool, force: bool) -> N
     Raises:
         ClownError: a daemon is busy, or the port belongs to another program.
     """
-    from clown_daemon.instance import port_owner  # noqa: PLC0415  # help starts without it
+    from clown_daemon.processes.listeners import port_owner  # noqa: PLC0415  # help starts without it
 
     asyncio.run(_end_running(Paths.from_environment(os.environ), force=force))
     if loaded:

@@ -4,6 +4,7 @@ Secrets go into the environment alone, never into arguments or files; the loader
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from clown_daemon.manifests.agent import AgentManifest, ProfileFile, Variant
 from clown_daemon.manifests.provider import Endpoint, ProviderManifest
@@ -25,6 +26,22 @@ class Recipe:
 
     def __repr__(self) -> str:
         return f"Recipe(args={self.args!r}, env names={sorted(self.env)!r})"
+
+
+class Through(NamedTuple):
+    """A proxy between the agent and its provider."""
+
+    url: str
+    """Without a path: `http://127.0.0.1:8081`."""
+    token: str
+    """What has to be shown to it; nobody's to see."""
+    own_login: bool = False
+    """Whether the agent logs in by itself: then the token stands in the address, else in the place of the key."""
+
+    @property
+    def base_url(self) -> str:
+        """What the agent takes for its provider's address, without a version."""
+        return f"{self.url}/p/{self.token}" if self.own_login else self.url
 
 
 def choose_endpoint(agent: AgentManifest, provider: ProviderManifest, endpoint_id: str | None) -> str | None:
@@ -63,6 +80,7 @@ def make_recipe(
     api_key: str | None,
     profile_home: str,
     alias: str,
+    through: Through | None = None,
 ) -> Recipe:
     """Fill in the agent's rules for one profile.
 
@@ -74,6 +92,7 @@ def make_recipe(
         api_key: or None; then the agent uses its own login.
         profile_home: an absolute path.
         alias: the profile's name.
+        through: its proxy, whose address and token the agent gets instead of the provider's address and key.
 
     Raises:
         KeyError: the provider has no endpoint of that name.
@@ -85,6 +104,7 @@ def make_recipe(
         "alias": alias,
         **_model_values(provider, model or provider.default_model),
         **_provider_values(provider, endpoint, api_key),
+        **(_proxy_values(endpoint, through) if endpoint is not None and through is not None else {}),
     }
     variant = Variant() if endpoint is None else agent.variants.get(endpoint.wire, Variant())
     return Recipe(
@@ -111,6 +131,18 @@ def _provider_values(
         "api_key": api_key,
         "x_api_key": api_key if provider.key_header == "x-api-key" else None,
         "bearer_token": api_key if provider.key_header == "bearer" else None,
+    }
+
+
+def _proxy_values(endpoint: Endpoint, through: Through) -> dict[str, str | None]:
+    # Addresses of OpenAI's formats end with the version; a bearer token is never asked about, a key may be.
+    version = "/v1" if endpoint.wire in {"openai", "openai-chat"} else ""
+    shown = None if through.own_login else through.token
+    return {
+        "base_url": f"{through.base_url}{version}",
+        "api_key": shown,
+        "x_api_key": None,
+        "bearer_token": shown,
     }
 
 

@@ -1,4 +1,4 @@
-"""One child: an asyncio subprocess in a session of its own, stdin closed, what it prints in a bounded buffer.
+"""One child: an asyncio subprocess in a session of its own, what it prints in a bounded buffer.
 
 Built on the subprocess protocol, not on `asyncio.create_subprocess_exec`: there the exit may be told only after the
 pipes are closed, and a grandchild can hold those open for ever.
@@ -42,6 +42,10 @@ class Command:
     working_dir: Path
     secrets: tuple[str, ...] = field(default=(), repr=False)
     """Texts that are blanked in what the child prints."""
+    orders: bytes | None = field(default=None, repr=False)
+    """Written to its standard input, which then stays open until the daemon ends; None: it has none."""
+    descriptors: tuple[int, ...] = ()
+    """Open files that it inherits, under the same numbers."""
 
 
 class Child(asyncio.SubprocessProtocol):
@@ -87,6 +91,12 @@ class Child(asyncio.SubprocessProtocol):
         self.exit_code = self._transport.get_returncode()
         self.ended.set()
 
+    def tell(self, orders: bytes) -> None:
+        """Write to its standard input; what a child that has ended is told is lost."""
+        pipe = None if self._transport is None else self._transport.get_pipe_transport(0)
+        if isinstance(pipe, asyncio.WriteTransport) and not pipe.is_closing():
+            pipe.write(orders)
+
     async def close(self, *, drain_seconds: float) -> None:
         """Read what is still in the pipes, wait for their end no longer than given, and let go of them."""
         try:
@@ -127,15 +137,18 @@ async def spawn(command: Command, output: OutputBuffer) -> Child:
         _, child = await loop.subprocess_exec(
             lambda: Child(output),
             *command.argv,
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL if command.orders is None else subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             cwd=command.working_dir,
             env=dict(command.environ),
             start_new_session=True,
+            pass_fds=command.descriptors,
         )
     except (OSError, ValueError) as error:
         raise _spawn_error(command, error) from error
+    if command.orders is not None:
+        child.tell(command.orders)
     return child
 
 

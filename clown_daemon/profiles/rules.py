@@ -5,24 +5,23 @@ manifests' own rules (`manifests.recipe`) refuse them in arguments and files.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from clown_daemon.errors import DomainError
 from clown_daemon.manifests.agent import AgentManifest
 from clown_daemon.manifests.catalogue import Catalogue
 from clown_daemon.manifests.provider import ProviderManifest
-from clown_daemon.manifests.recipe import Recipe, choose_endpoint, fits, make_recipe
+from clown_daemon.manifests.recipe import Recipe, Through, choose_endpoint, fits, make_recipe
 from clown_daemon.protocol.names import nearest_name
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import (
     ALIAS_PATTERN,
     MAX_ALIAS_LENGTH,
     MAX_KEY_LENGTH,
-    MAX_TEXT_LENGTH,
     RunProfile,
 )
-from clown_daemon.protocol.resources import UNATTRIBUTED, Profile
+from clown_daemon.protocol.resources import MAX_TEXT_LENGTH, UNATTRIBUTED, Profile
 from clown_daemon.redaction import looks_like_key
 
 RUN_VARIABLE = "CLOWN_RUN_ID"
@@ -146,8 +145,21 @@ def check_run(request: RunProfile) -> None:
         raise _invalid("working_dir: the folder must be an absolute path", "leave it out for the profile's home")
 
 
-def launch_recipe(manifest: AgentManifest, provider: ProviderManifest, profile: Profile, api_key: str | None) -> Recipe:
+def launch_recipe(
+    manifest: AgentManifest,
+    provider: ProviderManifest,
+    profile: Profile,
+    api_key: str | None,
+    through: Through | None = None,
+) -> Recipe:
     """Fill in the agent's rules for this profile: variables, arguments, first files.
+
+    Args:
+        manifest: the rules.
+        provider: gives the address.
+        profile: gives home, endpoint and model.
+        api_key: or None for the agent's own login.
+        through: the profile's proxy, or None for the provider itself.
 
     Raises:
         DomainError: the provider changed since the profile was made and no longer fits.
@@ -161,44 +173,26 @@ def launch_recipe(manifest: AgentManifest, provider: ProviderManifest, profile: 
         api_key=api_key,
         profile_home=profile.profile_home,
         alias=profile.alias,
+        through=through,
     )
 
 
-def launch_environment(
-    manifest: AgentManifest,
-    provider: ProviderManifest,
-    profile: Profile,
-    api_key: str | None,
-    parent_environ: Mapping[str, str],
-) -> dict[str, str]:
+def managed_variables(manifest: AgentManifest) -> frozenset[str]:
+    """The variables that are the profile's alone, also where it has no value for one."""
+    known = {*manifest.profile.env, *(name for variant in manifest.variants.values() for name in variant.env)}
+    return frozenset(known.union(manifest.profile.unset))
+
+
+def launch_environment(recipe: Recipe, managed: Collection[str], parent_environ: Mapping[str, str]) -> dict[str, str]:
     """Make the whole environment of a profile's agent.
 
     Args:
-        manifest: sets and removes variables.
-        provider: gives the address.
-        profile: gives home, endpoint and model.
-        api_key: or None for the agent's own login.
-        parent_environ: the daemon's own environment; what would compete with the profile is left out.
-
-    Raises:
-        DomainError: see `launch_recipe`.
+        recipe: what is set.
+        managed: see `managed_variables`; what the parent has of these would compete with the profile.
+        parent_environ: the environment of who starts it.
     """
-    recipe = launch_recipe(manifest, provider, profile, api_key)
-    # A variable the manifest knows is the profile's alone, also where this profile has no value for it.
-    managed = {*recipe.unset, *manifest.profile.env, *(n for v in manifest.variants.values() for n in v.env)}
     kept = {name: value for name, value in parent_environ.items() if name not in managed}
     return {**kept, **recipe.env, **_no_proxy(kept)}
-
-
-def command_line(
-    manifest: AgentManifest, provider: ProviderManifest, profile: Profile, binary: str, args: tuple[str, ...]
-) -> tuple[str, ...]:
-    """Make the command line: the binary, the manifest's words, the caller's. It is made without the key.
-
-    Raises:
-        DomainError: see `launch_recipe`.
-    """
-    return (binary, *launch_recipe(manifest, provider, profile, None).args, *args)
 
 
 def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:

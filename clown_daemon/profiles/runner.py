@@ -6,22 +6,19 @@ waits for its end. A daemon that dies anywhere in between finds in its books wha
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 
 from clown_daemon.errors import DomainError, StoreUnavailableError
-from clown_daemon.manifests.catalogue import Catalogue
-from clown_daemon.manifests.recipe import Recipe
 from clown_daemon.paths import Paths
 from clown_daemon.processes import groups
 from clown_daemon.processes.child import Command, SpawnError
 from clown_daemon.processes.supervisor import Supervised, Supervisor
 from clown_daemon.processes.tasks import TaskScope
-from clown_daemon.profiles import books, homes, rules
+from clown_daemon.profiles import books, rules
+from clown_daemon.profiles.launcher import Launcher
 from clown_daemon.profiles.output_tail import lines_of, read_tail, write_tail
-from clown_daemon.profiles.secrets import SecretStore
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import OutputPage
 from clown_daemon.protocol.requests import OutputQuery, RunProfile
@@ -57,22 +54,18 @@ class Runner:
     def __init__(
         self,
         *,
-        catalogue: Catalogue,
+        launcher: Launcher,
         database: Database,
-        secrets: SecretStore,
         supervisor: Supervisor,
         paths: Paths,
         environ: Mapping[str, str],
-        find_binary: Callable[[str], Awaitable[str | None]],
         new_id: Callable[[], str],
     ) -> None:
-        self._catalogue = catalogue
+        self._launcher = launcher
         self._database = database
-        self._secrets = secrets
         self._supervisor = supervisor
         self._paths = paths
         self._environ = environ
-        self._find_binary = find_binary
         self._new_id = new_id
         self._tasks = TaskScope()
         self._active: dict[str, ActiveRun] = {}
@@ -157,39 +150,13 @@ class Runner:
         await self._tasks.close(CLOSE_SECONDS)
 
     async def _prepare(self, profile: Profile, request: RunProfile, run_id: str) -> Command:
-        rules.check_run(request)
-        agent = rules.find_agent(self._catalogue, profile.agent_id)
-        provider = rules.find_provider(self._catalogue, profile.provider_id)
-        api_key = await self._key_of(profile)
-        environ = rules.launch_environment(agent, provider, profile, api_key, self._environ)
-        recipe = rules.launch_recipe(agent, provider, profile, api_key)
-        binary = await self._find_binary(profile.agent_id)
-        if binary is None:
-            raise DomainError(
-                ProblemCode.AGENT_NOT_INSTALLED,
-                f"{agent.name} is not installed: there is no {agent.binary!r}",
-                hint="install it, then look again with POST /api/agents/detect",
-            )
-        working_dir = Path(request.working_dir or profile.profile_home)
-        await asyncio.to_thread(_make_ready, Path(profile.profile_home), recipe, working_dir)
+        launch = await self._launcher.prepare(profile, request)
         return Command(
-            argv=rules.command_line(agent, provider, profile, binary, request.args),
-            environ={**environ, rules.RUN_VARIABLE: run_id},
-            working_dir=working_dir,
-            secrets=() if api_key is None else (api_key,),
+            argv=launch.argv,
+            environ={**launch.environ(self._environ), rules.RUN_VARIABLE: run_id},
+            working_dir=launch.working_dir,
+            secrets=launch.secrets,
         )
-
-    async def _key_of(self, profile: Profile) -> str | None:
-        if not profile.has_api_key:
-            return None
-        api_key = await self._secrets.get(profile.alias)
-        if api_key is None:
-            raise DomainError(
-                ProblemCode.SPAWN_FAILED,
-                f"the API key of {profile.alias} is no longer where it was kept",
-                hint="set it again, or set api_key to null to use the agent's own login",
-            )
-        return api_key
 
     async def _spawn(self, profile: Profile, run_id: str, command: Command) -> Supervised:
         try:
@@ -276,20 +243,3 @@ class Runner:
         if pid is None or start is None:
             return None
         return await self._supervisor.adopt(pid, start, name=f"run {run.run_id} of {run.alias}")
-
-
-def _make_ready(home: Path, recipe: Recipe, working_dir: Path) -> None:
-    try:
-        homes.make_home(home)
-        homes.write_first_files(home, recipe.files)
-        homes.write_fresh_files(home, recipe.fresh_files)
-    except OSError as error:
-        raise DomainError(
-            ProblemCode.SPAWN_FAILED, f"the profile's home {home} cannot be used: {error.strerror}"
-        ) from error
-    if not working_dir.is_dir():
-        raise DomainError(
-            ProblemCode.INVALID_FIELD,
-            f"working_dir: {working_dir} is no folder",
-            hint="leave it out for the profile's home",
-        )

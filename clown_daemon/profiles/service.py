@@ -17,15 +17,15 @@ from msgspec import UNSET
 from clown_daemon.errors import DomainError
 from clown_daemon.manifests.catalogue import Catalogue
 from clown_daemon.paths import Paths
+from clown_daemon.processes.alias_locks import AliasLocks
 from clown_daemon.processes.supervisor import Supervisor
 from clown_daemon.processes.tasks import TaskScope
 from clown_daemon.profiles import homes, rules
-from clown_daemon.profiles.locks import AliasLocks
+from clown_daemon.profiles.launcher import Launcher, Proxies
 from clown_daemon.profiles.output_tail import tail_file
 from clown_daemon.profiles.runner import CLOSE_SECONDS, ActiveRun, Runner
 from clown_daemon.profiles.secrets import SecretStore
 from clown_daemon.protocol.events import BudgetDeleted, ProfileCreated, ProfileDeleted, ProfileUpdated
-from clown_daemon.protocol.names import nearest_name
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import Message, OutputPage, ProfileMessage, RunStarted, RunStopped
 from clown_daemon.protocol.requests import MAX_ALIAS_LENGTH, CreateProfile, OutputQuery, RunProfile, UpdateProfile
@@ -54,22 +54,22 @@ class ProfileService:
         paths: Paths,
         environ: Mapping[str, str],
         find_binary: Callable[[str], Awaitable[str | None]],
+        proxies: Proxies,
         new_id: Callable[[], str] = _new_run_id,
     ) -> None:
         self._catalogue = catalogue
         self._database = database
         self._secrets = secrets
         self._paths = paths
+        self._proxies = proxies
         self._locks = AliasLocks()
         self._tasks = TaskScope()
         self._runner = Runner(
-            catalogue=catalogue,
+            launcher=Launcher(catalogue=catalogue, secrets=secrets, find_binary=find_binary, proxies=proxies),
             database=database,
-            secrets=secrets,
             supervisor=supervisor,
             paths=paths,
             environ=environ,
-            find_binary=find_binary,
             new_id=new_id,
         )
 
@@ -256,6 +256,7 @@ class ProfileService:
             await self._database.write(change)
         else:
             await self._write_with_key(alias, change, new=api_key, old=old_key)
+        await self._proxies.changed(alias)
         return ProfileMessage(alias=alias, message=f"changed {', '.join(changes)} of {alias}")
 
     async def _write_with_key(
@@ -287,6 +288,7 @@ class ProfileService:
             if aside is not None:
                 await asyncio.to_thread(homes.put_back, aside)
             raise
+        await self._proxies.forget(alias)
         await self._secrets.delete(alias)
         await asyncio.to_thread(_clear, tail_file(self._paths.runs_dir, alias), aside)
         kept = "" if home.parent == self._paths.profiles_dir else f"; its home {home} was left alone"
@@ -304,16 +306,7 @@ class ProfileService:
         return run
 
     async def _read(self, alias: str) -> Profile:
-        return await self._database.read(partial(_find, alias=alias))
-
-
-def _find(connection: Connection, alias: str) -> Profile:
-    profile = store.read_profile(connection, alias)
-    if profile is None:
-        near = nearest_name(alias, store.read_aliases(connection))
-        hint = f"did you mean {near!r}?" if near else "GET /api/profiles lists the profiles"
-        raise DomainError(ProblemCode.UNKNOWN_PROFILE, f"there is no profile {alias!r}", hint=hint)
-    return profile
+        return await self._database.read(partial(store.find_profile, alias=alias))
 
 
 def _refuse_taken(connection: Connection, alias: str) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import NoBody, NoQuery
 
-COMMAND_METHODS = frozenset({"POST", "PATCH", "DELETE"})
+COMMAND_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 """The methods that change something; they take an `Idempotency-Key`."""
 KEY_HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -19,7 +19,7 @@ KEY_HOURS = 24
 class Endpoint(msgspec.Struct, frozen=True, kw_only=True):
     """One call of the API."""
 
-    method: Literal["GET", "POST", "PATCH", "DELETE"]
+    method: Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
     path: str
     name: str
     """The operation's id."""

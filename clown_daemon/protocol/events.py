@@ -139,6 +139,28 @@ class ProxyError(msgspec.Struct, frozen=True, kw_only=True):
     error: str
 
 
+class ProxyUpdated(msgspec.Struct, frozen=True, kw_only=True):
+    """A proxy was set otherwise, or is being started."""
+
+    profile: str
+    changes: tuple[str, ...]
+    """The names of exactly the fields of the resource or the settings that changed, sorted."""
+
+
+class ProxyDeleted(msgspec.Struct, frozen=True, kw_only=True):
+    """A proxy is gone with its profile."""
+
+    profile: str
+
+
+class ProxyMetered(msgspec.Struct, frozen=True, kw_only=True):
+    """Requests went through a proxy (at most once a second): how many since the last time, how many of them failed."""
+
+    profile: str
+    requests: int
+    errors: int
+
+
 # -- usage ------------------------------------------------------------------------------------------------------------
 
 
@@ -247,6 +269,9 @@ EventData = (
     | ProxyStarted
     | ProxyStopped
     | ProxyError
+    | ProxyUpdated
+    | ProxyMetered
+    | ProxyDeleted
     | UsageUpdated
     | UsageImported
     | UsageImportProgressed
@@ -319,6 +344,9 @@ CATALOGUE: tuple[EventKind, ...] = (
     _kind(ProxyStarted, Proxy, "profile"),
     _kind(ProxyStopped, Proxy, "profile"),
     _kind(ProxyError, Proxy, "profile"),
+    _kind(ProxyUpdated, Proxy, "profile", documented=False),
+    _kind(ProxyMetered, Proxy, "profile", documented=False),
+    _kind(ProxyDeleted, Proxy, "profile", documented=False),
     _kind(UsageUpdated, ProfileUsage, "profile"),
     _kind(UsageImported, UsageImport, "source"),
     _kind(UsageImportProgressed, UsageImport, "source", documented=False),
@@ -354,6 +382,9 @@ def profile_of(data: EventData) -> str | None:
             | ProxyStarted(profile=alias)
             | ProxyStopped(profile=alias)
             | ProxyError(profile=alias)
+            | ProxyUpdated(profile=alias)
+            | ProxyMetered(profile=alias)
+            | ProxyDeleted(profile=alias)
             | UsageUpdated(profile=alias)
         ):
             return alias

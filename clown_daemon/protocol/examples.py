@@ -18,9 +18,12 @@ from clown_daemon.protocol.events import (
     ProfileStarted,
     ProfileStopped,
     ProfileUpdated,
+    ProxyDeleted,
     ProxyError,
+    ProxyMetered,
     ProxyStarted,
     ProxyStopped,
+    ProxyUpdated,
     RegistrySyncCompleted,
     RegistrySyncFailed,
     RegistrySyncStarted,
@@ -37,6 +40,7 @@ from clown_daemon.protocol.replies import (
     OutputLine,
     OutputPage,
     ProfileMessage,
+    ProxyLogs,
     RunStarted,
     RunStopped,
 )
@@ -63,6 +67,11 @@ from clown_daemon.protocol.resources import (
     Provider,
     ProviderSummary,
     Proxy,
+    ProxyDetail,
+    ProxyMinute,
+    ProxyRule,
+    ProxySettings,
+    ProxySummary,
     Registry,
     Run,
     Snapshot,
@@ -136,7 +145,19 @@ AGENT = Agent(
     supported_models=("claude-opus-4", "claude-sonnet-4"),
 )
 REGISTRY = Registry(channel="stable", commit="f4a12c3", last_sync=NOW, cached=False)
-PROXY = Proxy(profile="work", enabled=True, port=8081, pid=12345, status="running", restarts=0, started_at=NOW)
+PROXY = Proxy(
+    profile="work",
+    enabled=True,
+    port=8081,
+    pid=12345,
+    status="running",
+    started_at=NOW,
+    requests=14,
+    errors=1,
+    last_request_ms=AT_MS,
+    last_status=200,
+    minutes=(ProxyMinute(1_767_868_200_000, 14, 1, 412.5),),
+)
 TOKENS = Tokens(input_tokens=5000, output_tokens=2000, cache_creation_input_tokens=300, cache_read_input_tokens=40_000)
 COST = Cost(
     input_cost=0.015, output_cost=0.03, cache_creation_cost=0.001125, cache_read_cost=0.012, total_cost=0.058125
@@ -201,6 +222,9 @@ EVENTS: tuple[tuple[EventData, Resource | None], ...] = (
     (ProxyStarted(profile="work", port=8081, pid=12345), PROXY),
     (ProxyStopped(profile="work", exit_code=0), PROXY),
     (ProxyError(profile="work", error="Port already in use"), PROXY),
+    (ProxyUpdated(profile="work", changes=("status",)), PROXY),
+    (ProxyMetered(profile="work", requests=2, errors=0), PROXY),
+    (ProxyDeleted(profile="work"), None),
     (
         UsageUpdated(
             profile="my-project",
@@ -441,6 +465,15 @@ REPLIES: dict[str, object] = {
         usage=(USAGE,),
         imports=(IMPORT,),
         budgets=(BUDGET,),
+    ),
+    "ProxySummary": ProxySummary(profile="work", port=8081, pid=12345, status="running", restarts=0, started_at=NOW),
+    "ProxyDetail": ProxyDetail(profile="work", enabled=True, port=8081, pid=12345, status="running"),
+    "ProxyLogs": ProxyLogs(
+        profile="work",
+        lines=("2026-01-08 10:30:00,123 INFO generate anthropic claude-sonnet-4 200 whole 1842 ms, 47300 tokens",),
+    ),
+    "ProxySettings": ProxySettings(
+        enabled=True, port=8081, rules=(ProxyRule(to="cheap", model="claude-haiku-*"),), fallbacks=("spare",)
     ),
     "ProfileMessage": ProfileMessage(alias="my-project", message="Profile my-project was created."),
     "Message": Message(message="Profile my-project was deleted."),

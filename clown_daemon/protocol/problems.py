@@ -31,6 +31,10 @@ class ProblemCode(StrEnum):
     PROFILE_EXISTS = "profile_exists"
     PROFILE_RUNNING = "profile_running"
     PROFILE_NOT_RUNNING = "profile_not_running"
+    PROXY_RUNNING = "proxy_running"
+    PROXY_NOT_RUNNING = "proxy_not_running"
+    PROXY_FAILED = "proxy_failed"
+    PORT_TAKEN = "port_taken"
     AGENT_NOT_INSTALLED = "agent_not_installed"
     INCOMPATIBLE_PROVIDER = "incompatible_provider"
     BUSY = "busy"
@@ -69,6 +73,10 @@ STATUS: dict[ProblemCode, int] = {
     ProblemCode.PROFILE_EXISTS: 409,
     ProblemCode.PROFILE_RUNNING: 409,
     ProblemCode.PROFILE_NOT_RUNNING: 409,
+    ProblemCode.PROXY_RUNNING: 409,
+    ProblemCode.PROXY_NOT_RUNNING: 409,
+    ProblemCode.PROXY_FAILED: 500,
+    ProblemCode.PORT_TAKEN: 409,
     ProblemCode.AGENT_NOT_INSTALLED: 409,
     ProblemCode.INCOMPATIBLE_PROVIDER: 400,
     ProblemCode.BUSY: 409,
@@ -108,6 +116,10 @@ MEANING: dict[ProblemCode, str] = {
     ProblemCode.PROFILE_EXISTS: "The alias is taken.",
     ProblemCode.PROFILE_RUNNING: "The profile runs.",
     ProblemCode.PROFILE_NOT_RUNNING: "The profile does not run.",
+    ProblemCode.PROXY_RUNNING: "The profile's proxy runs.",
+    ProblemCode.PROXY_NOT_RUNNING: "The profile's proxy does not run.",
+    ProblemCode.PROXY_FAILED: "The profile's proxy did not start; the sentence has its last words.",
+    ProblemCode.PORT_TAKEN: "Another program, or the proxy of another profile, has the port.",
     ProblemCode.AGENT_NOT_INSTALLED: "The profile's agent is not installed.",
     ProblemCode.INCOMPATIBLE_PROVIDER: "The agent cannot talk to the provider.",
     ProblemCode.BUSY: "Somebody needs the daemon: a client, a run or a command.",

@@ -143,12 +143,20 @@ def _header_rows(endpoint: Endpoint) -> list[str]:
 
 def _field_rows(struct: type[msgspec.Struct], place: str) -> list[str]:
     _, named = schemas_of([struct])
-    schema = named[struct.__name__]
+    return _schema_rows(struct.__name__, named, place, "")
+
+
+def _schema_rows(name: str, named: dict[str, Schema], place: str, inside: str) -> list[str]:
+    schema = named[name]
     needed = set(schema["required"])
-    return [
-        f"| `{name}`{'' if name in needed else '?'} | {place} | {_type(field)} | {field.get('description', '')} |"
-        for name, field in schema["properties"].items()
-    ]
+    rows = []
+    for field_name, field in schema["properties"].items():
+        title = f"`{inside}{field_name}`{'' if field_name in needed else '?'}"
+        rows.append(f"| {title} | {place} | {_type(field)} | {field.get('description', '')} |")
+        item = field.get("items", {}).get("$ref")
+        if item is not None:
+            rows += _schema_rows(item.rpartition("/")[2], named, place, f"{field_name}[].")
+    return rows
 
 
 def _type(field: Schema) -> str:
@@ -163,6 +171,8 @@ def _type(field: Schema) -> str:
 def _one_type(choice: dict[str, Any]) -> str:
     if "enum" in choice:
         return ", ".join(f"`{value}`" for value in choice["enum"])
+    if "$ref" in choice:
+        return "object"
     if choice["type"] == "array":
         of, _, bounds = _one_type(choice["items"]).partition(" ")
         return f"{of}s {bounds}".rstrip()

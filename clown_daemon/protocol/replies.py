@@ -81,3 +81,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
 
     status: Literal["ok"]
     version: str
+
+
+class ProxyLogs(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/proxy/{alias}/logs`: the newest lines, oldest first; no body and no key is ever in one."""
+
+    profile: str
+    lines: tuple[str, ...]

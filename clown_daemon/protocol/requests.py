@@ -11,10 +11,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from clown_daemon.protocol.resources import BudgetPeriod
+from clown_daemon.protocol.resources import MAX_NUMBER, MAX_TEXT_LENGTH, BudgetPeriod, ProxySettings
 
 MAX_ALIAS_LENGTH = 64
-MAX_TEXT_LENGTH = 200
 MAX_KEY_LENGTH = 8192
 MAX_OUTPUT_LINES = 10_000
 MAX_PAGE = 1000
@@ -23,8 +22,6 @@ MAX_WINDOWS = 100
 LEAST_LIMIT_USD = 0.01
 MAX_LIMIT_USD = 1_000_000
 """A million dollars in picodollars is still an integer of 64 bits."""
-MAX_NUMBER = 2**53 - 1
-"""The largest number that every JSON reader keeps exactly."""
 
 ALIAS_PATTERN = r"^[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9_-])?$"
 _NO_NUL = r"^[^\x00]*$"
@@ -88,6 +85,16 @@ class RunProfile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
     """The agent's arguments."""
     working_dir: Folder | None = None
     """An absolute path; null is the profile's home."""
+
+
+class ChangeProxy(ProxySettings, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `PUT /api/proxy/{alias}/settings`: all of the settings; what is left out is the default."""
+
+
+class ProxyLogsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query of `GET /api/proxy/{alias}/logs`."""
+
+    lines: Annotated[int, Meta(ge=1, le=MAX_OUTPUT_LINES)] = 100
 
 
 class ShutDown(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

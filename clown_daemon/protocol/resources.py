@@ -180,17 +180,109 @@ class Provider(msgspec.Struct, frozen=True, kw_only=True):
 ProxyState = Literal["stopped", "starting", "running", "stopping", "backing_off", "failed"]
 
 
-class Proxy(msgspec.Struct, frozen=True, kw_only=True):
-    """A profile's metering proxy: what the snapshot holds and `Proxy*` events carry."""
+MAX_TEXT_LENGTH = 200
+MAX_NUMBER = 2**53 - 1
+"""The largest number that every JSON reader keeps exactly."""
+_LABEL = "[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_PORT = "(?:6553[0-5]|655[0-2][0-9]|65[0-4][0-9]{2}|6[0-4][0-9]{3}|[1-5][0-9]{4}|[1-9][0-9]{0,3})"
+_HTTP_PROXY = rf"^http://{_LABEL}(?:\.{_LABEL})*(?::{_PORT})?/?$"
+_PLAIN = r"^[^\x00-\x1f\x7f]+$"
+
+File = Annotated[str, Meta(extra_json_schema={"minLength": 1, "format": "certificates"})]
+"""The absolute path of a file of certificates, in PEM."""
+HttpProxy = Annotated[str, Meta(pattern=_HTTP_PROXY, max_length=MAX_TEXT_LENGTH)]
+ModelName = Annotated[str, Meta(pattern=_PLAIN, max_length=MAX_TEXT_LENGTH)]
+
+
+class ProxyRule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Sends requests that fit to another profile's provider. All conditions that are given must hold."""
+
+    to: str
+    """The profile whose provider, endpoint, key and model are used instead."""
+    priority: Annotated[int, Meta(ge=-MAX_NUMBER, le=MAX_NUMBER)] = 0
+    """The highest that fits decides; of equal ones the first."""
+    thinking: bool | None = None
+    """Whether the request asks for thinking."""
+    tokens_over: Annotated[int, Meta(ge=0, le=MAX_NUMBER)] | None = None
+    """Prompts of more tokens than this."""
+    tools_at_least: Annotated[int, Meta(ge=0, le=MAX_NUMBER)] | None = None
+    model: ModelName | None = None
+    """The model that was asked for, a glob such as `claude-haiku-*`."""
+    set_model: ModelName | None = None
+    """The model to ask for; the other profile's unless given."""
+
+
+class ProxySettings(msgspec.Struct, frozen=True, kw_only=True):
+    """How a profile's proxy is set."""
+
+    enabled: bool = False
+    """Whether the profile's agent is started behind the proxy."""
+    port: Annotated[int, Meta(ge=1, le=65535)] | None = None
+    """Null: the first free one of the configured range; it stays the profile's then."""
+    rules: Annotated[tuple[ProxyRule, ...], Meta(max_length=64)] = ()
+    fallbacks: Annotated[tuple[str, ...], Meta(max_length=16)] = ()
+    """Profiles whose providers are asked next when one fails before the first byte of its answer."""
+    upstream_proxy: HttpProxy | None = None
+    """An HTTP proxy on the way to the provider, `http://proxy.example:3128`."""
+    ca_file: File | None = None
+    """A file of certificates to trust besides the system's."""
+    ask_for_usage: bool = True
+    """Ask streams of Chat Completions for their usage when the agent does not."""
+
+
+class ProxySummary(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of `GET /api/proxy/status`."""
+
+    profile: str
+    port: int | None
+    pid: int | None
+    status: ProxyState
+    restarts: int
+    started_at: Instant | None
+
+
+class ProxyDetail(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `GET /api/proxy/status/{alias}`, and of starting and stopping one."""
 
     profile: str
     enabled: bool
     port: int | None
     pid: int | None
     status: ProxyState
+
+
+class ProxyMinute(msgspec.Struct, frozen=True, array_like=True):
+    """One minute with requests in it, `[start_ms, requests, errors, first_ms]` on the wire."""
+
+    start_ms: int
+    requests: int
+    errors: int
+    """Answers of 400 and above, and requests without an answer."""
+    first_ms: float | None
+    """How long the first byte of an answer took on average, milliseconds; None where none came."""
+
+
+class Proxy(msgspec.Struct, frozen=True, kw_only=True):
+    """A profile's metering proxy: what the snapshot holds and `Proxy*` events carry."""
+
+    profile: str
+    enabled: bool
+    """Whether the profile's agent is started behind it."""
+    port: int | None
+    pid: int | None
+    status: ProxyState
     restarts: int = 0
+    """Starts after an end that nobody asked for."""
     started_at: Instant | None = None
     last_error: str | None = None
+    requests: int = 0
+    """All that ever went through it."""
+    errors: int = 0
+    last_request_ms: int | None = None
+    last_status: int | None = None
+    """Of the last answer."""
+    minutes: tuple[ProxyMinute, ...] = ()
+    """The last 15 minutes that had requests, oldest first."""
 
 
 class Registry(msgspec.Struct, frozen=True, kw_only=True):

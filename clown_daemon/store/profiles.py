@@ -7,6 +7,9 @@ exactly what the events up to its number said.
 import sqlite3
 from dataclasses import dataclass
 
+from clown_daemon.errors import DomainError
+from clown_daemon.protocol.names import nearest_name
+from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.resources import Profile
 from clown_daemon.protocol.timestamps import rfc3339
 from clown_daemon.store.runs import run_of
@@ -44,6 +47,20 @@ def read_profile(connection: sqlite3.Connection, alias: str) -> Profile | None:
     """The profile of exactly that name."""
     row = connection.execute(f"{_SELECT} WHERE p.alias = ?", (alias,)).fetchone()
     return None if row is None else _profile_of(row)
+
+
+def find_profile(connection: sqlite3.Connection, alias: str) -> Profile:
+    """The profile that a caller named.
+
+    Raises:
+        DomainError: `unknown_profile`, with the nearest name there is.
+    """
+    profile = read_profile(connection, alias)
+    if profile is None:
+        near = nearest_name(alias, read_aliases(connection))
+        hint = f"did you mean {near!r}?" if near else "GET /api/profiles lists the profiles"
+        raise DomainError(ProblemCode.UNKNOWN_PROFILE, f"there is no profile {alias!r}", hint=hint)
+    return profile
 
 
 def read_aliases(connection: sqlite3.Connection) -> tuple[str, ...]:

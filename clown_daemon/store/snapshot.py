@@ -6,7 +6,7 @@ from datetime import timedelta, tzinfo
 
 from clown_daemon.clock import start_of_day_ms
 from clown_daemon.protocol.resources import Daemon, Provider, Snapshot
-from clown_daemon.store import agents, budgets, profiles, usage
+from clown_daemon.store import agents, budgets, profiles, proxies, usage
 from clown_daemon.store.event_log import read_head, read_identity
 
 
@@ -45,7 +45,7 @@ def read_snapshot(
         agents=agents.read_agents(connection),
         providers=tuple(sorted(providers, key=lambda provider: provider.id)),
         profiles=profiles.read_profiles(connection),
-        proxies=(),
+        proxies=proxies.read_proxies(connection),
         registry=None,
         usage=usage.read_profile_usage(connection, now_ms, zone),
         imports=usage.read_imports(connection),

@@ -15,6 +15,7 @@ from clown_daemon.errors import StoreUnavailableError
 from clown_daemon.protocol.events import UsageImported, UsageImportProgressed, UsageUpdated
 from clown_daemon.protocol.resources import UsageImport
 from clown_daemon.store.database import Database, Transaction
+from clown_daemon.store.ledger import Entry, Response
 from clown_daemon.store.positions import Position
 from clown_daemon.store.usage import (
     Added,
@@ -56,6 +57,9 @@ class Recorded(NamedTuple):
             self.changed or other.changed,
         )
 
+
+Meter = Callable[[str, Sequence[Response]], None]
+"""Adds responses of a profile to the ledger, with their prices, and tells it."""
 
 Tell = Callable[[Recorded], UsageImport | None]
 """Answers how far an import is with what was just recorded; None when it is too early to tell."""
@@ -116,6 +120,31 @@ class Recorder:
         known.update({(part.source, part.path): part.position for part in parts})
         self.last_read_ms.update(dict.fromkeys((part.source for part in parts), self._clock.now_ms()))
         return recorded
+
+    async def record_metered(
+        self, change: Callable[[Transaction, Meter], T], profiles: Iterable[str], price: Price
+    ) -> T:
+        """Make a change that adds responses which proxies metered, once their profiles may have another update.
+
+        Args:
+            change: is given what adds responses of a profile.
+            profiles: all that it may add to.
+            price: of a response.
+
+        Raises:
+            StoreUnavailableError: nothing of it was recorded.
+        """
+
+        def whole(transaction: Transaction) -> T:
+            began = time.monotonic()
+
+            def add(profile: str, responses: Sequence[Response]) -> None:
+                entries = [Entry(response, price(response), profile) for response in responses]
+                self._tell_added(transaction, add_entries(transaction.connection, entries), began, imported=False)
+
+            return change(transaction, add)
+
+        return await self._write(whole, profiles)
 
     async def tell(self, state: UsageImport) -> None:
         """Record how far an import is."""

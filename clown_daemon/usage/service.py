@@ -5,7 +5,8 @@ Builds the parts of this package and connects them; what they do stands in their
 
 import asyncio
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import TypeVar
 
 from clown_daemon.clock import Clock
 from clown_daemon.errors import DomainError
@@ -13,7 +14,7 @@ from clown_daemon.paths import Paths
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import CancelImports, ImportClaudeQuery, ImportUsage
 from clown_daemon.protocol.resources import UsageImport, UsageSource
-from clown_daemon.store.database import Database
+from clown_daemon.store.database import Database, Transaction
 from clown_daemon.store.usage_report import responses_by_agent
 from clown_daemon.usage.following import Follower
 from clown_daemon.usage.importing import Import, Importer
@@ -22,11 +23,13 @@ from clown_daemon.usage.places import roots_to_import, source_called
 from clown_daemon.usage.price_files import PriceFiles
 from clown_daemon.usage.price_watch import PriceWatch
 from clown_daemon.usage.pricing import PriceList
-from clown_daemon.usage.recorder import Recorder
+from clown_daemon.usage.recorder import Meter, Recorder
 from clown_daemon.usage.sources import BY_NAME, SOURCES, Source
 from clown_daemon.usage.status import Seen, describe
 from clown_daemon.usage.troubles import Troubles
 from clown_daemon.usage.watcher import Changes, Watcher
+
+T = TypeVar("T")
 
 
 class UsageService:
@@ -144,6 +147,18 @@ class UsageService:
             describe(source, places[source.name], existing, self._watcher.polled, self._seen(source, records, broken))
             for source in SOURCES
         )
+
+    def wait_seconds(self, profiles: Iterable[str]) -> float:
+        """How long until something of these profiles may be recorded; 0 is now."""
+        return self._recorder.wait_seconds(profiles)
+
+    async def record_metered(self, change: Callable[[Transaction, Meter], T], profiles: Iterable[str]) -> T:
+        """Make a change that adds responses which proxies metered, priced as of now.
+
+        Raises:
+            StoreUnavailableError: nothing of it was recorded.
+        """
+        return await self._recorder.record_metered(change, profiles, (await self._prices.current()).cost)
 
     def _seen(self, source: Source, records: Mapping[str, int], broken: Mapping[str, int]) -> Seen:
         files, size = self._inventory.found.get(source.name, (0, 0))

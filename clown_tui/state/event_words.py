@@ -19,9 +19,12 @@ from clown_daemon.protocol.events import (
     ProfileStarted,
     ProfileStopped,
     ProfileUpdated,
+    ProxyDeleted,
     ProxyError,
+    ProxyMetered,
     ProxyStarted,
     ProxyStopped,
+    ProxyUpdated,
     RegistrySyncCompleted,
     RegistrySyncFailed,
     RegistrySyncStarted,
@@ -95,7 +98,7 @@ def words(event: Event | UnknownEvent) -> str:  # noqa: C901, PLR0911, PLR0912  
             return clean(" · ".join(part for part in (data.agent_id, data.provider_id, data.model) if part))
         case ProfileUpdated():
             return clean("changed " + ", ".join(data.changes))
-        case ProfileDeleted():
+        case ProfileDeleted() | ProxyDeleted():
             return "deleted"
         case ProfileStarted():
             return f"pid {data.pid}"
@@ -114,6 +117,11 @@ def words(event: Event | UnknownEvent) -> str:  # noqa: C901, PLR0911, PLR0912  
             return clean(data.error)
         case ProxyStarted():
             return f"port {data.port}, pid {data.pid}"
+        case ProxyUpdated():
+            return clean("changed " + ", ".join(data.changes))
+        case ProxyMetered():
+            failed = f", {data.errors} failed" if data.errors else ""
+            return f"+{plural(data.requests, 'request')}{failed}"
         case ProxyStopped():
             return "stopped" if data.exit_code is None else f"exit {data.exit_code}"
         case UsageImported():

@@ -24,9 +24,12 @@ from clown_daemon.protocol.events import (
     ProfileStarted,
     ProfileStopped,
     ProfileUpdated,
+    ProxyDeleted,
     ProxyError,
+    ProxyMetered,
     ProxyStarted,
     ProxyStopped,
+    ProxyUpdated,
     RegistrySyncCompleted,
     RegistrySyncFailed,
     RegistrySyncStarted,
@@ -154,7 +157,7 @@ class _Draft:
                 self._put("profiles", data.alias, event.resource)
             case AgentDetected() | AgentUpdated():
                 self._put("agents", data.id, event.resource)
-            case ProxyStarted() | ProxyStopped() | ProxyError():
+            case ProxyStarted() | ProxyStopped() | ProxyError() | ProxyUpdated() | ProxyMetered() | ProxyDeleted():
                 self._put("proxies", data.profile, event.resource)
             case UsageImported() | UsageImportProgressed():
                 self._put("imports", data.source, event.resource)

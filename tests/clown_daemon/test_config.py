@@ -17,6 +17,12 @@ def test_flags_beat_variables_and_these_the_file(tmp_path: Path) -> None:
     assert (config.port, config.idle_timeout_secs, config.log_level) == (3, 7, "debug")
 
 
+def test_the_ports_of_proxies_are_a_range(tmp_path: Path) -> None:
+    assert Config().proxy_port_range == (8080, 8180)
+    config = load_config(tmp_path / "config.toml", {"CLOWN_PROXY_PORTS": "9000 - 9000"}, {})
+    assert config.proxy_port_range == (9000, 9000)
+
+
 def test_an_empty_variable_is_not_given(tmp_path: Path) -> None:
     assert load_config(tmp_path / "config.toml", {"CLOWN_PORT": ""}, {}).port == Config().port
 
@@ -38,6 +44,9 @@ def test_origins_come_as_a_comma_list_from_the_environment(tmp_path: Path) -> No
         ("retention_days = inf", "retention_days inf cannot be used", "more than 0"),
         ("retention_bytes = -5", "retention_bytes -5 cannot be used", "more than 0"),
         ("port = -1", "-1 is no port", "0 takes any free one"),
+        ('proxy_ports = "8080"', "'8080' is no range of ports", "such as 8080-8180"),
+        ('proxy_ports = "8180-8080"', "is no range of ports", "such as 8080-8180"),
+        ('proxy_ports = "1-70000"', "is no range of ports", "such as 8080-8180"),
     ],
 )
 def test_a_bad_file_is_told_with_its_cure(tmp_path: Path, text: str, sentence: str, hint: str) -> None:

@@ -36,6 +36,7 @@ async def facts(tmp_path: Path, needs: Needs) -> AsyncIterator[DaemonFacts]:
         count_profiles=no_profiles,
         count_clients=lambda: needs.clients,
         count_runs=lambda: needs.runs,
+        count_proxies=lambda: 0,
         access="own_user",
     )
     await database.close()

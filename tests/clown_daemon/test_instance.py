@@ -1,6 +1,4 @@
 import json
-import os
-import socket
 import stat
 from pathlib import Path
 
@@ -9,7 +7,6 @@ import pytest
 from clown_daemon.instance import (
     AlreadyRunningError,
     InstanceLock,
-    port_owner,
     prepare_folders,
     write_daemon_file,
 )
@@ -36,19 +33,3 @@ def test_the_daemon_file_is_replaced_whole(tmp_path: Path) -> None:
     write_daemon_file(file, {"pid": 2})
     assert json.loads(file.read_text()) == {"pid": 2}
     assert [entry.name for entry in tmp_path.iterdir()] == ["daemon.json"]
-
-
-def test_the_owner_of_a_port_is_named() -> None:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen()
-        owner = port_owner(listening.getsockname()[1])
-    assert owner is not None
-    assert f"(pid {os.getpid()})" in owner
-
-
-def test_a_free_port_has_no_owner() -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    assert port_owner(port) is None

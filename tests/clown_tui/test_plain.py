@@ -83,7 +83,7 @@ async def test_the_daemon_is_asked_for_the_wanted_events_alone(daemon: ScriptedD
     daemon.emit(ProxyError(profile="lab", error="x"), None)
     async with asyncio.timeout(30):
         await process.communicate()
-    assert daemon.queries[-1]["events"] == "ProxyError,ProxyStarted,ProxyStopped"
+    assert daemon.queries[-1]["events"] == "ProxyDeleted,ProxyError,ProxyMetered,ProxyStarted,ProxyStopped,ProxyUpdated"
 
 
 async def test_too_few_events_in_time_is_exit_code_1(daemon: ScriptedDaemon, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -180,6 +181,32 @@ async def test_budget_updated_crossed_and_deleted_go_to_extended_clients_alone(
         await daemon.ask("DELETE", f"/api/budgets/{report['id']}")
         assert (await extended.only("BudgetDeleted"))["id"] == report["id"]
     assert [frame for frame in listener.frames if frame["type"].startswith("Budget")] == []
+
+
+async def test_proxy_started_stopped_and_failed(daemon: RealDaemon, listener: Listener) -> None:
+    await daemon.ask("POST", "/api/profiles", PROFILE)
+    status = await daemon.ask("POST", "/api/proxy/work/start")
+    data = await listener.only("ProxyStarted")
+    assert data == {"profile": "work", "port": status["port"], "pid": status["pid"]}
+    await daemon.ask("POST", "/api/proxy/work/stop")
+    assert await listener.only("ProxyStopped") == {"profile": "work", "exit_code": 0}
+    with socket.create_server(("127.0.0.1", status["port"])):
+        assert (await daemon.call("POST", "/api/proxy/work/start")).status_code == 409
+    error = (await listener.only("ProxyError"))["error"]
+    assert error.startswith(f"Port {status['port']} already in use by ")
+
+
+async def test_other_news_of_proxies_go_to_extended_clients_alone(daemon: RealDaemon, listener: Listener) -> None:
+    await daemon.ask("POST", "/api/profiles", PROFILE)
+    async with listening(daemon, "?hello=1") as extended:
+        await daemon.ask("PUT", "/api/proxy/work/settings", {"enabled": True, "ask_for_usage": False})
+        assert await extended.only("ProxyUpdated") == {"profile": "work", "changes": ["ask_for_usage", "enabled"]}
+        await daemon.ask("PUT", "/api/proxy/work/settings", {"enabled": True, "ask_for_usage": False})
+        await daemon.ask("DELETE", "/api/profiles/work")
+        assert await extended.only("ProxyDeleted") == {"profile": "work"}
+        assert len(extended.of("ProxyUpdated")) == 1
+    await listener.only("ProfileDeleted")
+    assert listener.of("ProxyUpdated") == listener.of("ProxyDeleted") == []
 
 
 async def test_daemon_updated_tells_what_does_not_work(tmp_path: Path) -> None:

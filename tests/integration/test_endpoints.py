@@ -14,6 +14,7 @@ from tests.support.waiting import until
 PROFILE = {"alias": "work", "agent_id": "quick", "provider_id": "anthropic"}
 TEXT = str
 NULLABLE_TEXT = (str, type(None))
+NULLABLE_NUMBER = (int, type(None))
 TOKENS = {"input_tokens", "output_tokens", "cache_creation_input_tokens", "cache_read_input_tokens"}
 COSTS = {"input_cost", "output_cost", "cache_creation_cost", "cache_read_cost", "total_cost"}
 
@@ -37,6 +38,17 @@ ITEMS: list[tuple[str, dict[str, Any]]] = [
     ("/api/profiles", SUMMARY),
     ("/api/profiles?agent=quick", SUMMARY),
     ("/api/agents", AGENT),
+    (
+        "/api/proxy/status",
+        {
+            "profile": TEXT,
+            "port": NULLABLE_NUMBER,
+            "pid": NULLABLE_NUMBER,
+            "status": TEXT,
+            "restarts": int,
+            "started_at": NULLABLE_TEXT,
+        },
+    ),
     ("/api/providers", {"id": TEXT, "name": TEXT, "type": TEXT, "default_model": NULLABLE_TEXT}),
 ]
 OBJECTS: list[tuple[str, dict[str, Any]]] = [
@@ -69,6 +81,10 @@ OBJECTS: list[tuple[str, dict[str, Any]]] = [
         },
     ),
     (
+        "/api/proxy/status/work",
+        {"profile": TEXT, "enabled": bool, "port": NULLABLE_NUMBER, "pid": NULLABLE_NUMBER, "status": TEXT},
+    ),
+    (
         "/api/daemon/status",
         {
             "status": TEXT,
@@ -87,6 +103,7 @@ async def profiled(daemon: RealDaemon) -> RealDaemon:
     reply = await daemon.call("POST", "/api/profiles", PROFILE)
     assert reply.status_code == 201
     assert reply.json()["data"].keys() == {"alias", "message"}
+    await daemon.ask("PUT", "/api/proxy/work/settings", {"enabled": True})
     return daemon
 
 

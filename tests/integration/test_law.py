@@ -1,7 +1,10 @@
 """The law: whatever happens, the client's picture equals a fresh snapshot; nothing is lost, nothing applied twice."""
 
 import asyncio
+import contextlib
 import json
+import os
+import signal
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,15 +57,17 @@ class Step:
 STEP = st.builds(
     Step,
     what=st.sampled_from(
-        ["create"] * 4
-        + ["update"] * 4
-        + ["delete"] * 2
-        + ["run"] * 4
-        + ["stop"] * 3
-        + ["spend"] * 4
-        + ["limit"] * 3
-        + ["unlimit"]
-        + ["detect", "upgrade", "import", "drop", "hold", "release", "refresh"]
+        ["create"] * 8
+        + ["update"] * 8
+        + ["delete"] * 4
+        + ["run"] * 8
+        + ["stop"] * 6
+        + ["spend"] * 8
+        + ["limit"] * 6
+        + ["unlimit"] * 2
+        + ["detect", "upgrade", "import", "drop", "hold", "release", "refresh"] * 2
+        # A start of a process each: dear.
+        + ["proxy start", "proxy stop", "proxy restart", "proxy kill", "proxy settings"]
         + ["none"]
     ),
     alias=st.sampled_from(ALIASES),
@@ -123,6 +128,7 @@ def parts_of(snapshot: Snapshot) -> dict[tuple[type, str], Any]:
         *snapshot.usage,
         *snapshot.imports,
         *snapshot.budgets,
+        *snapshot.proxies,
         snapshot.daemon,
     ]
     return {key_of(part): part for part in every}
@@ -173,6 +179,13 @@ async def _do(  # noqa: C901, PLR0912  # one case a command
             await daemon.call("POST", f"{path}/run", {"args": [["sleep", "fail", "x"][step.number % 3]]})
         case "stop":
             await daemon.call("POST", f"{path}/stop")
+        case "proxy start" | "proxy stop" | "proxy restart":
+            await daemon.call("POST", f"/api/proxy/{step.alias}/{step.what.removeprefix('proxy ')}")
+        case "proxy settings":
+            rules = [{"to": step.alias, "priority": step.number}]
+            await daemon.call("PUT", f"/api/proxy/{step.alias}/settings", {"rules": rules})
+        case "proxy kill":
+            await _kill_proxy(daemon, step.alias)
         case "detect":
             await daemon.call("POST", "/api/agents/detect")
         case "upgrade":
@@ -203,6 +216,13 @@ def _budget(step: Step) -> dict[str, Any]:
 
 def _budget_id(step: Step) -> str:
     return "total:month:tokens" if step.number % 2 else f"profile:{step.alias}:month:tokens"
+
+
+async def _kill_proxy(daemon: RealDaemon, alias: str) -> None:
+    for status in await daemon.ask("GET", "/api/proxy/status"):
+        if status["profile"] == alias and status["pid"] is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(status["pid"], signal.SIGKILL)
 
 
 def _spend(daemon: RealDaemon, step: Step) -> None:
@@ -236,6 +256,7 @@ async def _agrees(follow: Follow, daemon: RealDaemon, follower: Follower) -> Non
             assert follow.picture == parts_of(fresh)
             assert follow.model.seq == fresh.seq
             assert follow.model.profiles == {profile.alias: profile for profile in fresh.profiles}
+            assert follow.model.proxies == {proxy.profile: proxy for proxy in fresh.proxies}
             assert follow.model.usage == {usage.profile: usage for usage in fresh.usage}
             assert follow.model.budgets == {budget.id: budget for budget in fresh.budgets}
             return True

@@ -23,7 +23,15 @@ from clown_daemon.errors import DomainError
 from clown_daemon.profiles.private_file import write_private
 from clown_daemon.protocol.events import EventData, ProfileDeleted
 from clown_daemon.protocol.problems import ProblemCode
-from clown_daemon.protocol.replies import Detection, Message, OutputPage, ProfileMessage, RunStarted, RunStopped
+from clown_daemon.protocol.replies import (
+    Detection,
+    Message,
+    OutputPage,
+    ProfileMessage,
+    ProxyLogs,
+    RunStarted,
+    RunStopped,
+)
 from clown_daemon.protocol.requests import (
     CancelImports,
     CreateProfile,
@@ -46,6 +54,9 @@ from clown_daemon.protocol.resources import (
     ProfileDetail,
     ProfileSummary,
     Provider,
+    ProxyDetail,
+    ProxySettings,
+    ProxySummary,
     Tokens,
     UsageAggregates,
     UsageImport,
@@ -165,6 +176,37 @@ class FakeProvider:
 @dataclass(frozen=True)
 class FakeCatalogue:
     providers: Mapping[str, FakeProvider]
+
+
+class FakeProxies:
+    """Nobody has a proxy."""
+
+    async def statuses(self) -> tuple[ProxySummary, ...]:
+        return ()
+
+    async def status(self, alias: str) -> ProxyDetail:
+        return ProxyDetail(profile=alias, enabled=False, port=None, pid=None, status="stopped")
+
+    async def start(self, alias: str) -> ProxyDetail:
+        return await self.status(alias)
+
+    async def stop(self, alias: str) -> ProxyDetail:
+        return await self.status(alias)
+
+    async def restart(self, alias: str) -> ProxyDetail:
+        return await self.status(alias)
+
+    async def stop_all(self) -> Message:
+        return Message(message="stopped 0 proxies")
+
+    async def logs(self, alias: str, lines: int) -> ProxyLogs:
+        return ProxyLogs(profile=alias, lines=("a line",) * min(lines, 1))
+
+    async def settings(self, alias: str) -> ProxySettings:
+        return ProxySettings(enabled=alias == "work")
+
+    async def change(self, alias: str, settings: ProxySettings) -> ProxySettings:  # noqa: ARG002  # what is called
+        return settings
 
 
 class FakeReports:
@@ -306,6 +348,7 @@ async def running_api(
         profiles=FakeProfiles(),
         agents=FakeAgents(),
         providers=FakeCatalogue({"anthropic": FakeProvider("anthropic"), "zed": FakeProvider("zed")}),
+        proxies=FakeProxies(),
         usage=FakeUsage(),
         reports=FakeReports(),
         windows=WindowService(database=database, clock=clock),

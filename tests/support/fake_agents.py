@@ -48,6 +48,19 @@ CATALOGUE = Catalogue(
 )
 
 
+class NoProxies:
+    """No profile has a proxy."""
+
+    async def find(self, alias: str) -> None:  # noqa: ARG002  # what is called
+        return None
+
+    async def changed(self, alias: str) -> None:
+        pass
+
+    async def forget(self, alias: str) -> None:
+        pass
+
+
 @dataclass(kw_only=True)
 class Bench:
     """A service, what it stands on, and the events it published."""
@@ -109,6 +122,7 @@ async def open_bench(folder: Path, *, environ: Mapping[str, str] | None = None, 
         paths=paths,
         environ={"PATH": os.environ["PATH"], **(environ or {})},
         find_binary=find_binary,
+        proxies=NoProxies(),
     )
     return Bench(
         folder=folder,

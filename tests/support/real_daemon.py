@@ -35,6 +35,13 @@ wire = ["anthropic", "openai"]
 """
 
 
+def proxy_ports() -> str:
+    """Ports for the proxies of this worker's daemons: below those that the kernel gives out by itself."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    first = 20_000 + int(worker) % 24 * 500
+    return f"{first}-{first + 499}"
+
+
 def clean_environment(root: Path) -> dict[str, str]:
     """An environment in which nothing of the user's can be found."""
     home = root / "home"
@@ -44,6 +51,7 @@ def clean_environment(root: Path) -> dict[str, str]:
         "HOME": str(home),
         "CLOWN_HOME": str(root / "clown"),
         "CLOWN_SECRETS": "file",
+        "CLOWN_PROXY_PORTS": proxy_ports(),
         "TZ": "UTC",
         "LANG": "C.UTF-8",
         "PYTHONPATH": str(Path(__file__).parents[2]),

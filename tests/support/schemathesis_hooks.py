@@ -6,6 +6,7 @@ Loaded by `schemathesis run` through `SCHEMATHESIS_HOOKS`.
 import os
 from typing import Any
 
+import certifi
 import schemathesis
 from hypothesis import strategies as st
 from schemathesis.core.failures import Failure
@@ -22,6 +23,7 @@ _OF_STATE = frozenset(
 _names = st.sampled_from([*EVENT_NAMES, *GROUPS, "*", "Usage*"])
 
 schemathesis.openapi.format("folder", st.just(os.environ["CLOWN_TEST_FOLDER"]))
+schemathesis.openapi.format("certificates", st.just(certifi.where()))
 schemathesis.openapi.format("iana-time-zone", st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kathmandu"]))
 schemathesis.openapi.format("decimal", st.integers(1, 10**8).map(lambda cents: f"{cents / 100:.2f}"))
 schemathesis.openapi.format("event-names", st.lists(_names, min_size=1, max_size=5).map(",".join))

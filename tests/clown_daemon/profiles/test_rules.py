@@ -7,7 +7,14 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from clown_daemon.errors import DomainError
-from clown_daemon.profiles.rules import check_alias, check_provider, command_line, launch_environment
+from clown_daemon.manifests.recipe import Through
+from clown_daemon.profiles.rules import (
+    check_alias,
+    check_provider,
+    launch_environment,
+    launch_recipe,
+    managed_variables,
+)
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.resources import Profile
 from clown_daemon.redaction import looks_like_key
@@ -73,10 +80,17 @@ def test_an_agent_and_a_provider_must_speak_the_same() -> None:
         check_provider(FAKE, ACME, "v1")
 
 
+def environment(
+    parent: dict[str, str], profile: Profile, api_key: str | None = KEY, through: Through | None = None
+) -> dict[str, str]:
+    provider = OWN if profile.provider_id == "self" else ACME
+    recipe = launch_recipe(FAKE, provider, profile, api_key, through)
+    return launch_environment(recipe, managed_variables(FAKE), parent)
+
+
 def test_the_environment_is_the_profiles_own() -> None:
     parent = {"PATH": "/bin", "FAKE_TOKEN": "x", "FAKE_URL": "https://elsewhere.example", "no_proxy": "corp, ::1"}
-    environ = launch_environment(FAKE, ACME, a_profile(endpoint_id="eu"), KEY, parent)
-    assert environ == {
+    assert environment(parent, a_profile(endpoint_id="eu")) == {
         "PATH": "/bin",
         "FAKE_HOME": "/home/dev/profiles/work/.fake",
         "FAKE_KEY": KEY,
@@ -86,18 +100,24 @@ def test_the_environment_is_the_profiles_own() -> None:
     }
 
 
+def test_behind_a_proxy_the_agent_gets_its_address_and_token_alone() -> None:
+    environ = environment({}, a_profile(endpoint_id="eu"), None, Through("http://127.0.0.1:8081", "local-token"))
+    assert environ["FAKE_KEY"] == "local-token"
+    assert environ["FAKE_URL"] == "http://127.0.0.1:8081"
+
+
+def test_behind_a_proxy_with_a_login_of_its_own_the_token_stands_in_the_address() -> None:
+    through = Through("http://127.0.0.1:8081", "local-token", own_login=True)
+    environ = environment({"FAKE_KEY": "the user's own"}, a_profile(endpoint_id="eu"), None, through)
+    assert environ["FAKE_URL"] == "http://127.0.0.1:8081/p/local-token"
+    assert "FAKE_KEY" not in environ
+
+
 def test_a_variable_without_a_value_is_not_taken_from_the_parent() -> None:
     parent = {"FAKE_KEY": "the user's own", "FAKE_URL": "https://elsewhere.example"}
-    environ = launch_environment(FAKE, OWN, a_profile("self"), None, parent)
-    assert not {"FAKE_KEY", "FAKE_URL"} & set(environ)
+    assert not {"FAKE_KEY", "FAKE_URL"} & set(environment(parent, a_profile("self"), None))
 
 
-def test_the_command_line_is_binary_manifest_caller() -> None:
-    assert command_line(FAKE, ACME, a_profile(model="m"), "/bin/fake", ("hi",)) == (
-        "/bin/fake",
-        "-p",
-        "--model",
-        "m",
-        "hi",
-    )
-    assert command_line(FAKE, ACME, a_profile(), "/bin/fake", ()) == ("/bin/fake", "-p")
+def test_the_words_of_the_command_line_are_the_manifests() -> None:
+    assert launch_recipe(FAKE, ACME, a_profile(model="m"), None).args == ("-p", "--model", "m")
+    assert launch_recipe(FAKE, ACME, a_profile(), None).args == ("-p",)
