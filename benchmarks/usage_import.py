@@ -3,7 +3,7 @@
 Method: a home written by `tests/support/corpus` (every trap, lifelike sizes). In turn, several times, with all files in
 the page cache: `ccusage daily` over that home, and a daemon that knows nothing, from starting it to its last
 `UsageImported`; meanwhile two clients ask for its status and its totals every 20 ms. The best run of each is taken, and
-the median of the ratios of neighbouring runs.
+the median of the ratios of neighbouring runs. `resting`: the same two clients when nothing is imported.
 `open`: the snapshot that a dashboard shows, first asked of a daemon that has just started, then again and again; and
 `clown-tui --once`, the whole program. `rescan`: the daemon's CPU while it looks at every file again and finds nothing
 new. On a busy machine compare the CPU seconds.
@@ -26,7 +26,7 @@ from typing import Any
 from benchmarks.support import ccusage
 from benchmarks.support.daemon import ChildDaemon
 from benchmarks.support.importing import PROBED, Imported, ask, read_again, totals, warm, watch_import
-from benchmarks.support.watching import cpu_seconds, waited
+from benchmarks.support.watching import Prober, cpu_seconds, waited
 from tests.support.corpus.generate import Corpus, Options, write_corpus
 
 BYTES = 1_000_000_000
@@ -64,6 +64,7 @@ def measure(corpus: Corpus, runs: int) -> dict[str, Any]:
             if number == runs - 1:
                 figures |= compare_totals(daemon, corpus, imports[-1])
                 figures |= rescan(daemon, imports[-1])
+                figures |= resting(daemon)
                 figures |= opening(daemon)
     figures |= import_figures(min(imports, key=lambda one: one.seconds))
     if peers:
@@ -122,16 +123,24 @@ def rescan(daemon: ChildDaemon, imported: Imported) -> dict[str, Any]:
     time.sleep(IDLE_SECONDS)
     idle = (cpu_seconds(daemon.pid) - before) / IDLE_SECONDS
     began, before = time.perf_counter(), cpu_seconds(daemon.pid)
-    for source in imported.sources:
-        read_again(daemon, source)
+    # When an import has ended, the files of all sources are looked at.
+    read_again(daemon, next(iter(imported.sources)))
     while any(one["state"] == "running" for one in ask(daemon, "/api/snapshot")["imports"]):
         time.sleep(0.05)
         if time.perf_counter() - began > MOST_RESCAN_SECONDS:
             raise TimeoutError("looking at the files again did not end")
     took = time.perf_counter() - began
+    time.sleep(IDLE_SECONDS)
     files = sum(source["files_total"] for source in imported.sources.values())
-    used = cpu_seconds(daemon.pid) - before - idle * took
+    used = cpu_seconds(daemon.pid) - before - idle * (time.perf_counter() - began)
     return {"rescan_files": files, "rescan_cpu_ms": round(used * 1000), "rescan_ms": round(took * 1000)}
+
+
+def resting(daemon: ChildDaemon) -> dict[str, Any]:
+    """How long answers take while nothing is imported: what the machine alone costs."""
+    with Prober(daemon.port, PROBED[0]) as one, Prober(daemon.port, PROBED[1]) as other:
+        time.sleep(IDLE_SECONDS)
+    return {f"resting_{name.path.rpartition('/')[2]}_p99_ms": waited(name.taken).p99_ms for name in (one, other)}
 
 
 def opening(daemon: ChildDaemon) -> dict[str, Any]:
