@@ -40,7 +40,7 @@ def to_read(
             position = moved.get(file.inode)
             if position is not None:
                 position = position._replace(size=NOT_DONE)  # under this name nothing is known of it
-        elif not suspicious and _is_as_it_was(file, position):
+        elif not suspicious and is_as_it_was(file, position):
             continue
         tasks.append(Task(file, position, providers.get(file.profile)))
     return tasks
@@ -54,5 +54,6 @@ def bytes_left(task: Task) -> int:
     return size - offset if offset <= size else size
 
 
-def _is_as_it_was(file: LogFile, position: Position) -> bool:
+def is_as_it_was(file: LogFile, position: Position) -> bool:
+    """Whether nothing tells that a log is another than when it was read last."""
     return (file.inode, file.size, file.modified_ns) == (position.inode, position.size, position.modified_ns)

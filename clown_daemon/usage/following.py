@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import aclosing
 
 from clown_daemon.errors import StoreUnavailableError
-from clown_daemon.usage.backlog import LogName, to_read
+from clown_daemon.usage.backlog import LogName, is_as_it_was, to_read
 from clown_daemon.usage.importing import Import, Importer
 from clown_daemon.usage.inventory import Inventory
 from clown_daemon.usage.pricing import PriceList
 from clown_daemon.usage.reader import Part, Task, Unreadable
 from clown_daemon.usage.reading import is_large, read_in_thread
 from clown_daemon.usage.recorder import Recorder
-from clown_daemon.usage.sources import SOURCES, LogFile
+from clown_daemon.usage.sources import KINDS, SOURCES, LogFile, Pages
 from clown_daemon.usage.troubles import Troubles
 from clown_daemon.usage.watcher import Changes, Hint
 
@@ -47,6 +47,9 @@ class Follower:
         self._troubles = troubles
         self._pending: dict[LogName, LogFile] = {}
         """What changed, and was not read yet."""
+        self._read_after_change: dict[LogName, LogFile] = {}
+        """Files with a reader of their own, as they were when they were read because a change of them was told. To
+        close one tells another change, and reading that would go on for ever."""
 
     async def follow(self) -> None:
         """Have what is there imported, then follow what is appended."""
@@ -80,7 +83,8 @@ class Follower:
         hint = self._changes.take()
         if hint is None or hint:
             found = await self._look(hint)
-            tasks = await self._to_read(found, suspicious=hint is not None)
+            changed = [file for file in found if self._read_after_change.get((file.source, file.path)) != file]
+            tasks = await self._to_read(changed, suspicious=hint is not None)
             self._pending.update({(task.file.source, task.file.path): task.file for task in tasks})
         ready = [file for file in self._pending.values() if not self._recorder.wait_seconds([file.profile])]
         for file in ready:
@@ -90,6 +94,9 @@ class Follower:
             self._have_imported(tasks)
         elif tasks:
             await self._read(tasks)
+            # What is found by a look may be changed in the same instant, with the same time and size.
+            if hint is not None:
+                await self._note_read(task.file for task in tasks)
 
     async def _next_change(self) -> None:
         """Wait until something changes, or what changed may be read."""
@@ -111,6 +118,13 @@ class Follower:
         mine = [file for file in files if not self._importer.keeps(file)]
         known = await self._recorder.positions()
         return to_read(mine, known, self._inventory.providers, suspicious=suspicious)
+
+    async def _note_read(self, files: Iterable[LogFile]) -> None:
+        known = await self._recorder.positions()
+        for file in files:
+            name = (file.source, file.path)
+            if isinstance(KINDS[file.kind].reading, Pages) and name in known and is_as_it_was(file, known[name]):
+                self._read_after_change[name] = file
 
     def _have_imported(self, tasks: Iterable[Task]) -> None:
         for source in SOURCES:

@@ -221,17 +221,19 @@ def _read_pages(task: Task, reading: Pages, price: Price) -> Iterator[Part]:
     """Have a file read by its own reader, which knows by its state where to go on."""
     file, known = task.file, task.known
     reached = Position(file.inode, 0, b"", file.profile) if known is None else known._replace(inode=file.inode)
+    last = known
     try:
         for page in reading.read(Path(file.path), reached.state):
             broken = reached.lines_broken + page.rows_broken
             reached = reached._replace(state=page.state, size=NOT_DONE, lines_broken=broken)
             entries = tuple(_priced(task, page.responses, price))
             yield Part(file.source, file.path, entries, reached, 0, page.rows_broken)
+            last = reached
     except UnreadablePagesError as error:
         raise UnreadableError(str(error)) from error
     # As it was before it was read: what is written meanwhile is for the next time.
     end = reached._replace(offset=file.size, profile=file.profile, size=file.size, modified_ns=file.modified_ns)
-    if end != known:
+    if end != last:
         yield Part(file.source, file.path, (), end, max(0, file.size - reached.offset), 0)
 
 

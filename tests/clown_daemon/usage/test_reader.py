@@ -352,6 +352,22 @@ def test_pages_are_kept_with_their_states_and_the_end_with_size_and_time(
     assert states == [b"", b"b", b"b"]
 
 
+def test_pages_that_say_the_same_again_leave_a_file_that_is_done(
+    ledger: Ledger, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paged(monkeypatch, Page((response("1"),), b"a", 0))
+    log.write_bytes(b"12345")
+    ledger.read(log)
+    monkeypatch.undo()
+
+    def again(_path: Path, state: bytes) -> Iterator[Page]:
+        yield Page((response("1"),), state, 0)
+
+    monkeypatch.setattr(reader, "KINDS", {"claude": KINDS["claude"]._replace(reading=Pages(again))})
+    ledger.read(log, suspicious=True)
+    assert ledger.position(log).size == 5
+
+
 def test_pages_that_cannot_be_read_are_told_and_tried_again(
     ledger: Ledger, log: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
