@@ -86,17 +86,19 @@ def _chain(first_in: Find, first_ms: int, last_ms: int) -> list[int]:
 
 def read_windows(connection: sqlite3.Connection, profile: str, now_ms: int, limit: int) -> list[Window]:
     """The last windows of a profile that began by now, newest first."""
-    condition, values = Only(profile=profile, agent_id=AGENT_ID).rows(0)
+    condition, values = Only(profile=profile, agent_id=AGENT_ID).condition()
 
-    def find(order: str) -> Find:
-        query = (
-            f"SELECT quarter_ms FROM usage_quarters WHERE quarter_ms >= ? AND quarter_ms < ? AND {condition}"  # noqa: S608  # our own names
-            f" ORDER BY quarter_ms {order} LIMIT 1"
+    def find(end: str) -> Find:
+        # The quarters of a series are in order, so its first and last one are found without reading what lies between.
+        of_series = (
+            f"SELECT {end}(quarter_ms) FROM usage_quarters AS of"  # noqa: S608  # our own names
+            " WHERE of.series = usage_series.series AND quarter_ms >= ? AND quarter_ms < ?"
         )
+        query = f"SELECT {end}(({of_series})) FROM usage_series WHERE {condition}"  # noqa: S608  # our own names
 
         def found(span: Span) -> int | None:
-            row = connection.execute(query, (*span, *values)).fetchone()
-            return None if row is None else int(row[0])
+            quarter: int | None = connection.execute(query, (*span, *values)).fetchone()[0]
+            return quarter
 
         return found
 
@@ -104,7 +106,7 @@ def read_windows(connection: sqlite3.Connection, profile: str, now_ms: int, limi
         end_ms = min(start_ms + WINDOW_MS, now_ms + 1)
         return Window(start_ms, read_sums(connection, start_ms, end_ms, profile=profile, agent_id=AGENT_ID))
 
-    return [read(start_ms) for start_ms in window_starts(find("ASC"), find("DESC"), now_ms + 1, limit)]
+    return [read(start_ms) for start_ms in window_starts(find("min"), find("max"), now_ms + 1, limit)]
 
 
 def read_active_windows(connection: sqlite3.Connection, now_ms: int, only: str | None = None) -> dict[str, PlanWindow]:
