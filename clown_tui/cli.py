@@ -16,6 +16,7 @@ import msgspec
 from clown_daemon import __version__
 from clown_daemon.errors import ClownError, ConfigError
 from clown_daemon.paths import Paths
+from clown_daemon.pipes import until_nobody_reads
 from clown_daemon.protocol.events import EVENT_NAMES
 from clown_daemon.protocol.names import UnknownNameError, resolve_names
 from clown_tui.settings import (
@@ -75,8 +76,11 @@ exit codes:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line and answer its exit code."""
-    options = _parser().parse_args(argv)
+    """Run the command line and answer its exit code; 0 also where nobody reads on what it prints."""
+    return until_nobody_reads(lambda: _outcome(_parser().parse_args(argv)))
+
+
+def _outcome(options: argparse.Namespace) -> int:
     try:
         return _run(options, os.environ)
     except ConfigError as error:
@@ -87,11 +91,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _complain(ClownError(f"no answer within {options.timeout:g} s"), EXIT_UNREACHABLE)
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        from clown_tui.plain import close_quietly  # noqa: PLC0415  # only lines can break a pipe
-
-        close_quietly(sys.stdout)
-        return EXIT_OK
 
 
 def _parser() -> argparse.ArgumentParser:

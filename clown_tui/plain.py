@@ -6,7 +6,6 @@ connection goes to standard error; standard output holds events alone.
 
 import asyncio
 import contextlib
-import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -242,13 +241,3 @@ def table(rows: Sequence[Row], columns: Sequence[Column]) -> tuple[str, ...]:
         ).rstrip()
         for line in texts
     )
-
-
-# -- the process ------------------------------------------------------------------------------------------------------
-
-
-def close_quietly(out: TextIO) -> None:
-    """Give up a pipe that nobody reads, so that leaving the program does not complain about it."""
-    with contextlib.suppress(OSError):
-        out.close()
-    sys.stdout = None  # the interpreter skips a missing stream when it flushes at exit

@@ -14,6 +14,7 @@ from clown_daemon.cli.command import (
     complain,
 )
 from clown_daemon.errors import ClownError, ConfigError
+from clown_daemon.pipes import until_nobody_reads
 
 DESCRIPTION = """\
 The Clown daemon owns your agent profiles, detects and runs agents, reads what they cost from their own logs, and
@@ -40,7 +41,11 @@ exit codes:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line and answer its exit code."""
+    """Run the command line and answer its exit code; 0 also where nobody reads on what it prints."""
+    return until_nobody_reads(lambda: _run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return int(options.run(options))

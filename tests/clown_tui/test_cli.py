@@ -7,21 +7,27 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.command_line import without_reader
+
 HERE = Path(__file__).parents[2]
+PROGRAM = (sys.executable, "-m", "clown_tui")
 HEAVY = ("textual", "aiohttp", "clown_tui.app")
 
 
 def _run(tmp_path: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    variables = {
+    program = (*PROGRAM, *arguments)
+    variables = _environ(tmp_path) | environ
+    return subprocess.run(program, env=variables, capture_output=True, text=True, timeout=60, check=False)
+
+
+def _environ(tmp_path: Path) -> dict[str, str]:
+    return {
         "PATH": os.environ["PATH"],
         "HOME": str(tmp_path),
         "CLOWN_HOME": str(tmp_path / "clown"),
         "PYTHONPATH": str(HERE),
         "LANG": "C.UTF-8",
-        **environ,
     }
-    program = (sys.executable, "-m", "clown_tui", *arguments)
-    return subprocess.run(program, env=variables, capture_output=True, text=True, timeout=60, check=False)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +87,9 @@ def test_a_broken_settings_file_is_exit_code_2(tmp_path: Path) -> None:
     done = _run(tmp_path, "--once")
     assert done.returncode == 2
     assert "did you mean color?" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--print-keys"], ["--print-config"]])
+def test_a_reader_that_went_away_ends_the_program_without_a_complaint(arguments: list[str], tmp_path: Path) -> None:
+    ended = without_reader((*PROGRAM, *arguments), _environ(tmp_path))
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -1,8 +1,10 @@
-"""`clown-daemon` as a person runs it: a process, its exit code and what it printed."""
+"""Commands as a person runs them: a process, its exit code and what it printed."""
 
 import asyncio
+import os
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,3 +31,21 @@ async def clown_daemon(environ: Mapping[str, str], *arguments: str, cwd: Path) -
     )
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+def without_reader(program: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end whose standard output is a pipe that nobody reads any more, as behind `| head -0`."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        return subprocess.run(
+            program,
+            env=environ,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
+        )
+    finally:
+        os.close(writer)

@@ -1,12 +1,14 @@
 """The command line itself: what is parsed, what help says, what is refused."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from clown_daemon import __version__
 from clown_daemon.cli.daemon import main
+from tests.support.command_line import without_reader
 from tests.support.real_daemon import clean_environment
 
 COMMANDS = ("start", "stop", "restart", "status", "prices", "token")
@@ -64,3 +66,12 @@ def test_wrong_use_is_one_sentence_and_exit_2(
         main(arguments)
     assert caught.value.code == 2
     assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--help"], ["stop"], ["prices", "show", "claude-sonnet-4-5"], ["token", "path"]]
+)
+def test_a_reader_that_went_away_ends_a_command_without_a_complaint(arguments: list[str], tmp_path: Path) -> None:
+    program = (sys.executable, "-m", "clown_daemon", *arguments)
+    ended = without_reader(program, clean_environment(tmp_path))
+    assert (ended.returncode, ended.stderr) == (0, "")
