@@ -50,7 +50,6 @@ def salvage(damaged: Path, connection: sqlite3.Connection) -> Saved:
 
     Raises:
         sqlite3.Error: the new database cannot be written.
-        StartError: a newer Clown wrote the damaged one.
     """
     if not damaged.is_file():
         migrate(connection)
@@ -64,6 +63,7 @@ def salvage(damaged: Path, connection: sqlite3.Connection) -> Saved:
     migrate(connection)
     connection.execute("BEGIN IMMEDIATE")
     orphans = _leave_orphans(connection)
+    _name_lost_price_tables(connection)
     settle_replays(connection)
     rebuild(connection)
     connection.execute("COMMIT")
@@ -92,6 +92,15 @@ def _leave_orphans(connection: sqlite3.Connection) -> int:
         " OR session NOT IN (SELECT session FROM usage_sessions)"
         " OR project NOT IN (SELECT project FROM usage_projects)"
     ).rowcount
+
+
+def _name_lost_price_tables(connection: sqlite3.Connection) -> None:
+    """Costs stay costs when the name of the table that they came from is lost."""
+    connection.execute(
+        "INSERT INTO usage_price_tables (price_table, label) SELECT DISTINCT price_table, 'lost ' || price_table"
+        " FROM usage_records WHERE price_table IS NOT NULL"
+        " AND price_table NOT IN (SELECT price_table FROM usage_price_tables)"
+    )
 
 
 def _fill_up(damaged: Path) -> None:

@@ -21,7 +21,7 @@ def read_positions(connection: sqlite3.Connection, source: str) -> dict[str, Pos
 
 
 def put_position(connection: sqlite3.Connection, source: str, path: str, position: Position) -> None:
-    """Remember how far a file was read; what was wrong with it is over."""
+    """Remember how far a file was read."""
     connection.execute(
         f"INSERT OR REPLACE INTO usage_files (source, path, {', '.join(Position._fields)})"  # noqa: S608  # our own names
         f" VALUES ({', '.join('?' * (len(Position._fields) + 2))})",

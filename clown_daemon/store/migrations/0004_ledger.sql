@@ -336,7 +336,7 @@ INSERT INTO usage_profile_sessions
 SELECT profile, session, max(at_ms), count(*) FROM usage_records JOIN usage_series USING (series) GROUP BY 1, 2;
 
 -- How far each log file was read, committed with the records that were read from it: what to go on with (`state` is the
--- parser's own), how to tell that the file is the same, and what was wrong with it.
+-- parser's own), and how to tell that the file is the same.
 CREATE TABLE usage_files (
     source       TEXT NOT NULL,
     path         TEXT NOT NULL,
@@ -348,7 +348,6 @@ CREATE TABLE usage_files (
     size         INTEGER NOT NULL DEFAULT 0,
     modified_ns  INTEGER NOT NULL DEFAULT 0,
     lines_broken INTEGER NOT NULL DEFAULT 0,
-    problem      TEXT,
     PRIMARY KEY (source, path)
 ) STRICT, WITHOUT ROWID;
 INSERT INTO usage_files (source, path, inode, offset, fingerprint, profile)

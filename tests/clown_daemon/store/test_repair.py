@@ -261,6 +261,22 @@ async def test_a_replay_counts_when_what_it_repeats_is_lost(file: Path) -> None:
         await database.close()
 
 
+async def test_a_cost_stays_when_the_name_of_its_price_table_is_lost(file: Path) -> None:
+    with contextlib.closing(connect(file)) as connection:
+        connection.execute("DELETE FROM usage_price_tables")
+    overwrite(file, (pages_of(file, "events")[-1] - 1) * PAGE, PAGE)
+    database = await reopen(file)
+    try:
+        later = entry(1)._replace(response=entry(1).response._replace(at_ms=1_790_000_000_000))
+        added = await database.write(lambda one: usage.add_entries(one.connection, [later]))
+        assert [found.sums.total_pico for found in added.values()] == []
+        await database.read(check_sums)
+        costs = "SELECT sum(total_pico) FROM usage_records"
+        assert await database.read(lambda connection: connection.execute(costs).fetchone()[0]) == 10 * RESPONSES // 2
+    finally:
+        await database.close()
+
+
 def _bytes_of(file: Path) -> bytes:
     return file.read_bytes()
 
