@@ -268,14 +268,15 @@ async def test_a_log_that_is_frozen_while_empty_says_what_it_holds_back() -> Non
         await until(lambda: "ProfileCreated" in frame_text(app))
 
 
+@pytest.mark.parametrize("state", ["live", "spending"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_ascii_draws_the_same_frame_in_ascii_alone(size: tuple[int, int]) -> None:
+async def test_ascii_draws_the_same_frame_in_ascii_alone(size: tuple[int, int], state: str) -> None:
     frames = []
     for ascii_only in (False, True):
         feed = FakeFeed()
         app = make(feed, Settings(ascii=ascii_only))
         async with app.run_test(size=size) as pilot:
-            feed.tell(*LIVE)
+            feed.tell(*STATES[state])
             await until(lambda app=app: app.flushes > 0)  # type: ignore[misc]  # the app of this round
             await pilot.pause()
             frames.append(frame_text(app))

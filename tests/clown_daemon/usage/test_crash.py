@@ -1,14 +1,9 @@
 """An import in a process that is killed with SIGKILL, again and again, ends with every response exactly once."""
 
 import asyncio
-import contextlib
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+from tests.support.killed import kept_responses, run_until_killed
 from tests.support.transcripts import line
 from tests.support.usage import open_bench
 
@@ -33,26 +28,6 @@ RESPONSES = 2000
 TOLD = "SELECT sum(json_extract(CAST(body AS TEXT), '$.data.responses')) FROM events WHERE type = 'UsageUpdated'"
 
 
-def _kept(path: Path) -> int:
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            return int(connection.execute("SELECT count(*) FROM usage_records").fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-
-
-def _run_until_killed(folder: Path, kept: int) -> bool:
-    """Kill the importer once it has kept more than before; answer whether that was in time."""
-    importer = subprocess.Popen([sys.executable, "-c", PROGRAM, str(folder)], cwd=Path(__file__).parents[3])
-    deadline = time.monotonic() + 60
-    while importer.poll() is None and time.monotonic() < deadline:
-        if _kept(folder / "clown.db") > kept:
-            importer.kill()
-    code = importer.wait()
-    assert code in {0, -signal.SIGKILL}
-    return code != 0
-
-
 async def test_an_import_killed_over_and_over_counts_everything_once(tmp_path: Path) -> None:
     logs = tmp_path / "home" / ".claude" / "projects" / "-w"
     logs.mkdir(parents=True)
@@ -62,8 +37,9 @@ async def test_an_import_killed_over_and_over_counts_everything_once(tmp_path: P
         (logs / f"{part}.jsonl").write_bytes(b"".join(lines))
     kills = 0
     for _ in range(4):
-        kept = _kept(tmp_path / "clown.db")
-        kills += await asyncio.to_thread(_run_until_killed, tmp_path, kept)
+        database = tmp_path / "clown.db"
+        enough = kept_responses(database) + 1
+        kills += await asyncio.to_thread(run_until_killed, PROGRAM, str(tmp_path), database=database, responses=enough)
     assert kills
     async with open_bench(tmp_path) as bench:
         await bench.catch_up()

@@ -1,14 +1,9 @@
 """Spending in a process that is killed with SIGKILL, again and again, tells every threshold exactly once."""
 
 import asyncio
-import contextlib
-import signal
-import sqlite3
-import subprocess
-import sys
-import time
 from pathlib import Path
 
+from tests.support.killed import run_until_killed
 from tests.support.spending import spending
 
 PROGRAM = """
@@ -37,36 +32,20 @@ TOLD = (
 )
 
 
-def _kept(path: Path) -> int:
-    try:
-        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-            return int(connection.execute("SELECT count(*) FROM usage_records").fetchone()[0])
-    except sqlite3.OperationalError:
-        return 0
-
-
-def _run_until_killed(folder: Path, kept: int) -> bool:
-    """Kill the spender once it has kept so many; answer whether that was in time."""
-    command = [sys.executable, "-c", PROGRAM, str(folder), str(RESPONSES)]
-    spender = subprocess.Popen(command, cwd=Path(__file__).parents[3])
-    deadline = time.monotonic() + 60
-    while spender.poll() is None and time.monotonic() < deadline:
-        if _kept(folder / "clown.db") >= kept:
-            spender.kill()
-    code = spender.wait()
-    assert code in {0, -signal.SIGKILL}
-    return code != 0
-
-
 async def test_spending_killed_over_and_over_tells_every_threshold_once(tmp_path: Path) -> None:
     async with spending(tmp_path) as purse:
         await purse.limit(RESPONSES, thresholds=THRESHOLDS)
+
+    def run(responses: int) -> bool:
+        arguments = (str(tmp_path), str(RESPONSES))
+        return run_until_killed(PROGRAM, *arguments, database=tmp_path / "clown.db", responses=responses)
+
     kills = 0
     # Close to where a threshold is crossed, where a death could lose or double it.
     for percent in (1, 25, 50, 75):
-        kills += await asyncio.to_thread(_run_until_killed, tmp_path, RESPONSES * percent // 100)
+        kills += await asyncio.to_thread(run, RESPONSES * percent // 100)
     assert kills
-    await asyncio.to_thread(_run_until_killed, tmp_path, RESPONSES + 1)
+    await asyncio.to_thread(run, RESPONSES + 1)
     async with spending(tmp_path) as purse:
         [report] = await purse.budgets.list()
         told = await purse.database.read(lambda connection: connection.execute(TOLD).fetchall())
