@@ -32,8 +32,6 @@ from clown_tui.state.selectors.profiles import short_model
 _BLANK: Line = ()
 _LEAST_LINES = 3
 """What a breakdown needs to say something: its title and two lines."""
-_TABLE_LINES = 2 + _LEAST_LINES
-"""What further budgets leave for the first breakdown and the blank lines before and after the bars."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +55,26 @@ def _lines(model: Model, now_ms: int, width: int, height: int | None) -> list[Li
     bars = [*_timelines(model, now_ms, width)]
     if len(head) + len(bars) >= room:
         return [*head, *bars][:room]
-    # Others get what is left, but no more than the first table needs to say something.
-    spare = room - len(head) - len(bars)
-    head += other_budget_lines(states, width, max(0, min(len(states) - 1, spare - _TABLE_LINES)))
+    tables = _breakdowns(model, now_ms, width)
+    head += other_budget_lines(states, width, _spare(tables, room - len(head) - len(bars), len(states) - 1))
     spaced = [*head, _BLANK, *bars] if len(head) + len(bars) + 1 < room else [*head, *bars]
-    tables = [
+    return [*spaced, *_tables(tables, room - len(spaced))]
+
+
+def _spare(tables: Sequence[list[Line]], left: int, wanted: int) -> int:
+    """Answer how many of the lines left further budgets get: what the first table, if it fits, leaves of them."""
+    table = 1 + min(len(tables[0]), _LEAST_LINES) if tables else 0
+    blank = 1
+    return max(0, min(wanted, left - blank - (table if left - blank >= table else 0)))
+
+
+def _breakdowns(model: Model, now_ms: int, width: int) -> list[list[Line]]:
+    tables = (
         _table("BY MODEL", by_model(model, now_ms), width),
         _table("BY PROFILE", by_profile(model, now_ms), width),
         _agent_table(model, now_ms, width),
-    ]
-    return [*spaced, *_tables([table for table in tables if table], room - len(spaced))]
+    )
+    return [table for table in tables if table]
 
 
 def _outlook(model: Model, states: tuple[BudgetState, ...], now_ms: int, width: int) -> Iterable[Line]:

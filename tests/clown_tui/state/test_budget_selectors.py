@@ -129,7 +129,16 @@ def test_the_tightest_budget_comes_first_and_the_others_below_it() -> None:
         "$200/month [██░░░░░░] 25%",
         "claude $1,000/month [█░░░░░░░] 5%",
     ]
-    assert "+2 more budgets" in block(model_of(*budgets, usage=usage), height=12)
+    assert "+2 more budgets" in block(model_of(*budgets, usage=usage), height=11)
+
+
+def test_lines_that_are_too_few_for_a_table_go_to_the_other_budgets() -> None:
+    usage = (a_usage(today=a_period(4.12, 9)),)
+    budgets = (a_budget(), a_budget(200.0, period="month", start_ms=MONTH_MS))
+    model = model_of(*budgets, usage=usage)
+    blocks = {height: block(model, height=height) for height in range(5, 12)}
+    assert [height for height, lines in blocks.items() if any("$200/month" in line for line in lines)] == [7, 8, 10, 11]
+    assert [height for height, lines in blocks.items() if any("BY MODEL" in line for line in lines)] == [9, 10, 11]
 
 
 def test_a_budget_counts_only_what_it_is_for() -> None:
