@@ -63,9 +63,9 @@ def _lines(model: Model, now_ms: int, width: int, height: int | None) -> list[Li
 
 def _spare(tables: Sequence[list[Line]], left: int, wanted: int) -> int:
     """Answer how many of the lines left further budgets get: what the first table, if it fits, leaves of them."""
+    left -= 1  # a blank line before the bars
     table = 1 + min(len(tables[0]), _LEAST_LINES) if tables else 0
-    blank = 1
-    return max(0, min(wanted, left - blank - (table if left - blank >= table else 0)))
+    return max(0, min(wanted, left - table if left >= table else left))
 
 
 def _breakdowns(model: Model, now_ms: int, width: int) -> list[list[Line]]:

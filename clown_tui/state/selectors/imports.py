@@ -63,7 +63,7 @@ def _done_line(done: list[UsageImport], width: int) -> Line:
     if not told:
         return (label, Cell("✓ ", Tone.GOOD), Cell("nothing new to import"))
     pieces = [_told(entry) for entry in sorted(told, key=lambda entry: (-entry.records_imported, entry.source))]
-    return (label, Cell("✓ ", Tone.GOOD), Cell(" · ".join(pieces)), Cell(" responses", Tone.DIM))
+    return (label, Cell("✓ ", Tone.GOOD), Cell(" · ".join(pieces)), Cell(" new responses", Tone.DIM))
 
 
 def _told(entry: UsageImport) -> str:

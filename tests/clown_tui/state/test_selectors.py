@@ -305,7 +305,7 @@ def test_agents_are_told_with_version_problem_or_absence() -> None:
             "█████░░░░░ 50% of 1.0 GB · 2s left · 310 MB/s",
         ),
         (UsageImport(source="claude", state="running", files_total=24), "░░░░░░░░░░ - of 0 B · 0 of 24 files"),
-        (UsageImport(source="claude", state="done", records_imported=1204), "✓ claude 1,204 responses"),
+        (UsageImport(source="claude", state="done", records_imported=1204), "✓ claude 1,204 new responses"),
         (UsageImport(source="claude", state="done", lines_broken=2), "claude 0 (2 broken)"),
         (UsageImport(source="claude", state="done"), "✓ nothing new to import"),
         (UsageImport(source="claude", state="failed", error="no access"), "✗ no access"),
@@ -322,7 +322,8 @@ def test_what_is_done_shares_a_line_with_the_most_first() -> None:
         UsageImport(source="claude", state="done", records_imported=12),
         UsageImport(source="codex", state="done", records_imported=310, lines_broken=1),
     ]
-    assert "✓ codex 310 (1 broken) · claude 12 responses" in _block(registry_lines(_model(imports=done), NOW_MS, 60))
+    lines = registry_lines(_model(imports=done), NOW_MS, 70)
+    assert "✓ codex 310 (1 broken) · claude 12 new responses" in _block(lines)
 
 
 @pytest.mark.parametrize(
