@@ -75,6 +75,7 @@ class DaemonFacts:
             version=self.version,
             profiles_count=await self._count_profiles(),
             active_proxies=self._count_proxies(),
+            problems=self._daemon.problems,
         )
 
     def touch(self) -> None:

@@ -93,8 +93,8 @@ def add_commands(commands: "Commands[argparse.ArgumentParser]") -> None:
         commands,
         "status",
         _status,
-        summary="say where it listens, its process, version and who may come in",
-        description="Say whether the daemon runs, where it listens, its process, version and files.",
+        summary="say where it listens, its process, version, who may come in, and what does not work",
+        description="Say whether the daemon runs, where it listens, its process, version and files, and what fails.",
         epilog="exit codes:\n  0 it runs    3 it does not",
     )
     add_json_flag(status)
@@ -142,6 +142,7 @@ def _facts(found: "StartedDaemon") -> dict[str, object]:
         "client_version": __version__,
         "state_dir": str(found.state_dir),
         "access": found.access,
+        "problems": found.problems,
     }
 
 
@@ -164,6 +165,7 @@ def _status(options: argparse.Namespace) -> int:
     )
     if is_other(found.version):
         sentence += f"\nversion  {found.version}, and this program is {__version__}: clown-daemon restart"
+    sentence += "".join(f"\nproblem  {problem}" for problem in found.problems)
     tell(_facts(found), sentence, as_json=options.json)
     return EXIT_OK
 

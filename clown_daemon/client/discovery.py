@@ -31,7 +31,7 @@ class StartedDaemon:
     access: Access | None = None
     """Who comes in without a token."""
     problems: tuple[str, ...] = ()
-    """What did not work when it started; known only to whoever started it."""
+    """What does not work, one sentence each."""
 
 
 class _DaemonFile(msgspec.Struct, frozen=True):
@@ -100,7 +100,14 @@ async def find_daemon(paths: Paths) -> StartedDaemon | None:
         return None
     if status.pid != told.pid or status.status == "stopping":
         return None  # a daemon that is starting has not written its file yet; one that is stopping will be gone
-    return StartedDaemon(url=url, pid=status.pid, version=status.version, state_dir=paths.state_dir, access=told.access)
+    return StartedDaemon(
+        url=url,
+        pid=status.pid,
+        version=status.version,
+        state_dir=paths.state_dir,
+        access=told.access,
+        problems=status.problems,
+    )
 
 
 def is_held(paths: Paths) -> bool:

@@ -570,6 +570,8 @@ class DaemonStatus(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     profiles_count: int
     active_proxies: int
+    problems: tuple[str, ...] = ()
+    """What does not work right now, one sentence each."""
 
 
 class Daemon(msgspec.Struct, frozen=True, kw_only=True):

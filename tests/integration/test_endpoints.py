@@ -93,6 +93,7 @@ OBJECTS: list[tuple[str, dict[str, Any]]] = [
             "version": TEXT,
             "profiles_count": int,
             "active_proxies": int,
+            "problems": list,
         },
     ),
 ]

@@ -34,6 +34,25 @@ async def test_start_status_and_stop_tell_the_same_story(tmp_path: Path) -> None
     assert code == 3
 
 
+async def test_status_says_what_does_not_work(tmp_path: Path) -> None:
+    async with running_daemon(tmp_path) as daemon:
+        prices = tmp_path / "clown" / "prices.toml"
+        prices.write_text("[models.mine]\ninput = 'three'\noutput = 15\n")
+
+        async def told() -> bool:
+            return bool((await daemon.ask("GET", "/api/daemon/status"))["problems"])
+
+        await until(told)
+        problem = (
+            f"your prices in {prices} are not used: models.mine.input is no number of US dollars per million tokens"
+        )
+        code, out, err = await clown_daemon(daemon.environ, "status", cwd=tmp_path)
+        assert (code, err) == (0, "")
+        assert f"problem  {problem}\n" in out
+        _, out, _ = await clown_daemon(daemon.environ, "status", "--json", cwd=tmp_path)
+        assert json.loads(out)["problems"] == [problem]
+
+
 async def test_a_port_taken_by_something_else_is_named(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
