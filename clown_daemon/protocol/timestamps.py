@@ -5,6 +5,8 @@ Source: the contract's examples (`"2026-01-08T10:30:00Z"`); a strict parser of t
 
 from datetime import UTC, datetime
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 
 def rfc3339(at_ms: int) -> str:
     """Write epoch milliseconds as `YYYY-MM-DDTHH:MM:SSZ`; parts of a second are cut, never rounded up."""
@@ -20,5 +22,5 @@ def epoch_ms(text: str) -> int:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    whole = int(moment.replace(microsecond=0).timestamp())
-    return whole * 1000 + moment.microsecond // 1000
+    since = moment - _EPOCH
+    return (since.days * 86_400 + since.seconds) * 1000 + since.microseconds // 1000

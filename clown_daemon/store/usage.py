@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from clown_daemon.protocol.resources import Cost, Tokens
 from clown_daemon.store.ledger import Costs, Entry, Response, merge
@@ -22,11 +22,10 @@ from clown_daemon.store.usage_files import (
     read_imports,
     read_positions,
 )
-from clown_daemon.store.usage_keys import key_hash
 from clown_daemon.store.usage_replays import Lineage, link_sessions, mark, settle, twins_since
 from clown_daemon.store.usage_rollups import Growth
 from clown_daemon.store.usage_rows import INSERT, SELECT, UPDATE, Names, Stored, as_stored, stored
-from clown_daemon.store.usage_sums import NOTHING, Sums
+from clown_daemon.store.usage_sums import NOTHING, Sums, add_up
 from clown_daemon.store.usage_totals import read_one_profile_usage, read_profile_usage
 
 __all__ = [
@@ -35,6 +34,7 @@ __all__ = [
     "Repriced",
     "Unpriced",
     "add_entries",
+    "joined",
     "price_unpriced",
     "put_import",
     "put_position",
@@ -75,6 +75,16 @@ class Added:
     def cost(self) -> Cost:
         return self.sums.cost_if(known=self.priced)
 
+    def plus(self, later: "Added") -> "Added":
+        """This and what another write added to the same profile."""
+        return Added(
+            self.agent_id,
+            add_up((self.sums, later.sums)),
+            self.priced or later.priced,
+            self.models | later.models,
+            self.sessions | later.sessions,
+        )
+
 
 def add_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> dict[str, Added]:
     """Add responses to the ledger, each once; answer what that added, by profile.
@@ -90,11 +100,24 @@ def add_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> dic
     before = connection.total_changes
     connection.executemany(INSERT, rows)
     known = len(rows) - (connection.total_changes - before)
-    twins = _correct(connection, growth, names, folded) if known else set()
+    twins = set()
+    if known:
+        by_key = {bytes(cast("bytearray", row[0])): entry for row, entry in zip(rows, folded.values(), strict=True)}
+        twins = _correct(connection, growth, names, by_key)
     twins |= link_sessions(connection, {names.session(*place): parent for place, parent in parents.items()})
     _settle(connection, growth, twins | twins_since(connection, growth.last_record))
     growth.finish()
     return _told(connection)
+
+
+def joined(writes: Iterable[Mapping[str, Added]]) -> dict[str, Added]:
+    """What several writes added together, by profile."""
+    together: dict[str, Added] = {}
+    for write in writes:
+        for profile, added in write.items():
+            known = together.get(profile)
+            together[profile] = added if known is None else known.plus(added)
+    return {profile: added for profile, added in sorted(together.items()) if any(added.sums)}
 
 
 class Unpriced(NamedTuple):
@@ -169,9 +192,8 @@ def _folded(entries: Iterable[Entry]) -> tuple[dict[str, Entry], dict[tuple[str,
     return folded, parents
 
 
-def _correct(connection: sqlite3.Connection, growth: Growth, names: Names, folded: Mapping[str, Entry]) -> set[int]:
-    """Merge what was there before the batch with what the batch says of it; answer the twins of what changed."""
-    by_key = {key_hash(key): entry for key, entry in folded.items()}
+def _correct(connection: sqlite3.Connection, growth: Growth, names: Names, by_key: Mapping[bytes, Entry]) -> set[int]:
+    """Merge what was there before with what a batch, by stored keys, says of it; answer the twins of what changed."""
     twins = set()
     for before in _known(connection, list(by_key), growth.last_record):
         after = merge(before.entry, as_stored(by_key[bytes.fromhex(before.entry.response.key)]))

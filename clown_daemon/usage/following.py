@@ -11,7 +11,8 @@ from contextlib import aclosing
 
 from clown_daemon.errors import StoreUnavailableError
 from clown_daemon.usage.backlog import LogName, is_as_it_was, to_read
-from clown_daemon.usage.importing import Import, Importer
+from clown_daemon.usage.importing import Importer
+from clown_daemon.usage.imports import Import
 from clown_daemon.usage.inventory import Inventory
 from clown_daemon.usage.pricing import PriceList
 from clown_daemon.usage.reader import Part, Task, Unreadable

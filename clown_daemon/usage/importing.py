@@ -1,22 +1,25 @@
 """Imports: logs that were there already are read in, with progress, until they end or are cancelled.
 
-They are done one after the other. A batch is recorded as soon as its profiles may have another update, and at the
-latest when it is full, since others wait for the writer meanwhile. While the database cannot be written an import
-waits, and then goes on from what is recorded.
+Those that wait are done together, source after source, as one stream: workers never wait until one of them has ended.
+A batch is recorded, while the next one is gathered, as soon as its profiles may have another update, and at the latest
+when it is full, since others wait for the writer meanwhile. While the database cannot be written imports wait, and then
+go on from what is recorded.
 """
 
 import asyncio
+import gc
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import aclosing
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager
 
 from clown_daemon.clock import Clock
 from clown_daemon.errors import StoreUnavailableError
 from clown_daemon.protocol.resources import UsageImport
 from clown_daemon.usage.backlog import LogName, to_read
+from clown_daemon.usage.imports import Batch, Import
 from clown_daemon.usage.pricing import PriceList
-from clown_daemon.usage.progress import Progress
-from clown_daemon.usage.reader import Answer, Part, Unreadable
+from clown_daemon.usage.reader import Task
 from clown_daemon.usage.reading import LogReader
 from clown_daemon.usage.recorder import Recorded, Recorder
 from clown_daemon.usage.sources import LogFile
@@ -24,38 +27,12 @@ from clown_daemon.usage.troubles import Troubles
 
 logger = logging.getLogger(__name__)
 
-BATCH_ENTRIES = 10_000
+BATCH_ENTRIES = 25_000
 """What one transaction records at most, and one answer more."""
 BATCH_SECONDS = 0.1
 """How long is gathered at least: every transaction waits for the disk."""
 RETRY_SECONDS = 5.0
-
-
-class Import:
-    """Logs of one source that are to be read in.
-
-    Attributes:
-        source: whose logs they are.
-        path: where somebody said they are.
-        always: whether its end is told although nothing was new.
-        left: the logs that were not read to their ends.
-        recorded: what is in the ledger because of it.
-        state: how far it is, as last told.
-        failure: why it waits, while the database cannot be written.
-        cancelled: set by whoever wants it to end.
-        settled: set when it has ended, or waits for the database.
-    """
-
-    def __init__(self, source: str, files: Iterable[LogFile], *, always: bool, path: str | None = None) -> None:
-        self.source = source
-        self.path = path
-        self.always = always
-        self.left: dict[LogName, LogFile] = {(file.source, file.path): file for file in files}
-        self.recorded = Recorded()
-        self.state: UsageImport | None = None
-        self.failure: StoreUnavailableError | None = None
-        self.cancelled = False
-        self.settled = asyncio.Event()
+COLLECT_AFTER = 200_000
 
 
 class Importer:
@@ -66,7 +43,7 @@ class Importer:
         clock: what progress is measured with.
         prices: answers the prices as they are now.
         troubles: where it is said what cannot be read.
-        ended: called when an import has ended, since its logs may have grown meanwhile.
+        ended: called when an import has ended that read something: its logs may have grown meanwhile.
 
     Attributes:
         providers: who bills each profile, where that is known.
@@ -88,7 +65,8 @@ class Importer:
         self._troubles = troubles
         self._ended = ended
         self._imports: list[Import] = []
-        """The first one runs."""
+        self._running: list[Import] = []
+        """Those that are done now."""
         self._added = asyncio.Event()
         self._set_aside: dict[LogName, LogFile] = {}
 
@@ -121,8 +99,11 @@ class Importer:
         Raises:
             StoreUnavailableError: nobody was told.
         """
-        progress = await self._progress(entry)
-        return await self._tell(entry, progress.running(self._clock.monotonic()))
+        await self._begin(entry)
+        assert entry.progress is not None
+        entry.state = entry.progress.running(self._clock.monotonic(), 0)
+        await self._recorder.tell(entry.state)
+        return entry.state
 
     async def cancel(self, source: str | None) -> tuple[UsageImport, ...]:
         """End the imports of a source, or all; answer how far they came. What they did not read is left alone.
@@ -134,11 +115,11 @@ class Importer:
         for entry in chosen:
             entry.cancelled = True
         for entry in chosen:
-            if entry is self._imports[0]:
+            if entry in self._running:
                 await entry.settled.wait()
             elif entry in self._imports:
-                self._imports.remove(entry)
-                await self._end(entry, await self._progress(entry), told=True)
+                await self._begin(entry)
+                await self._end_cancelled(entry)
         return tuple(entry.state for entry in chosen if entry.state is not None)
 
     async def work(self) -> None:
@@ -152,107 +133,108 @@ class Importer:
         self._added.clear()
         async with LogReader() as reader:
             while self._imports:
-                await self._finish(self._imports[0], reader)
+                by_source = {entry.source: entry for entry in reversed(self._imports)}
+                self._running = [entry for entry in self._imports if by_source[entry.source] is entry]
+                await self._do_running(reader)
 
-    async def _finish(self, entry: Import, reader: LogReader) -> None:
-        """Do an import, however long the database cannot be written."""
+    async def _do_running(self, reader: LogReader) -> None:
+        """Do what runs, or a part of it; what is left is done the next time."""
         try:
-            while True:
-                try:
-                    await self._do(entry, reader)
-                except StoreUnavailableError as error:
-                    logger.warning("the import of %s waits: %s", entry.source, error)
-                    entry.failure = error
-                    entry.settled.set()
-                    await reader.stop()
-                    await asyncio.sleep(RETRY_SECONDS)
-                else:
-                    return
-        finally:
-            self._imports.remove(entry)
-            entry.settled.set()
-            self._ended()
-
-    async def _do(self, entry: Import, reader: LogReader) -> None:
-        progress = await self._progress(entry)
-        progress.began(self._clock.monotonic())
-        batch = _Batch(self._clock.monotonic())
-        told = False
-        async with aclosing(reader.read(progress.tasks, await self._prices())) as answers:
-            async for answer in answers:
-                if entry.cancelled:
-                    break
-                progress.read(answer)
-                batch.add(answer)
-                if batch.full or self._may_record(batch):
-                    told |= await self._record(entry, progress, batch)
-                    batch = _Batch(self._clock.monotonic())
-        told |= await self._record(entry, progress, batch)
-        if entry.cancelled:
+            with _seldom_collecting():
+                await self._do(tuple(self._running), reader)
+        except StoreUnavailableError as error:
+            logger.warning("imports wait: %s", error)
+            for entry in self._running:
+                entry.failure = error
+                entry.settled.set()
             await reader.stop()
-        entry.failure = None
-        await self._end(entry, progress, told=told)
+            await asyncio.sleep(RETRY_SECONDS)
+        except BaseException:
+            for entry in self._running:
+                self._let_go(entry)
+            raise
 
-    def _may_record(self, batch: "_Batch") -> bool:
+    async def _do(self, entries: Sequence[Import], reader: LogReader) -> None:
+        tasks = [task for entry in entries for task in await self._begin(entry)]
+        left = deque((task.file.source, task.file.path) for task in tasks)
+        batch = Batch(self._clock.monotonic())
+        recording = _nothing_to_record()
+        try:
+            async with aclosing(reader.read(tasks, await self._prices())) as answers:
+                async for answer in answers:
+                    if any(entry.cancelled for entry in entries):
+                        break
+                    batch.add(answer, left)
+                    if batch.entries >= BATCH_ENTRIES or (recording.done() and self._may_record(batch)):
+                        await recording
+                        recording = asyncio.create_task(self._record(entries, batch), name="usage.imports.record")
+                        batch = Batch(self._clock.monotonic())
+        finally:
+            await recording  # a transaction that was begun cannot be taken back
+        await self._record(entries, batch)
+        for entry in entries:
+            if entry.cancelled and entry in self._imports:
+                await reader.stop()
+                await self._end_cancelled(entry)
+
+    def _may_record(self, batch: Batch) -> bool:
         gathered = self._clock.monotonic() - batch.began_seconds
         return gathered >= BATCH_SECONDS and not self._recorder.wait_seconds(batch.profiles)
 
-    async def _progress(self, entry: Import) -> Progress:
-        """Find out what there is to read; forget the rest."""
+    async def _begin(self, entry: Import) -> Sequence[Task]:
+        """Find out what there is to read."""
         tasks = to_read(entry.left.values(), await self._recorder.positions(), self.providers)
-        entry.left = {(task.file.source, task.file.path): task.file for task in tasks}
-        return Progress(entry.source, tasks, self._clock.now_ms())
+        entry.begin(tasks, self._clock.now_ms(), self._clock.monotonic())
+        return tasks
 
-    async def _record(self, entry: Import, progress: Progress, batch: "_Batch") -> bool:
-        """Record a batch and let go of the logs that were read to their ends; answer whether there was anything."""
+    async def _record(self, entries: Sequence[Import], batch: Batch) -> None:
+        """Record a batch, and let go of the imports that end with it."""
+        entries = [entry for entry in entries if entry in self._imports]
+        now_seconds = self._clock.monotonic()
+        told: list[UsageImport] = []
 
-        def tell(recorded: Recorded) -> UsageImport | None:
-            now = self._clock.monotonic()
-            if not progress.due(now):
-                return None
-            entry.state = progress.running(now, (entry.recorded + recorded).records)
-            return entry.state
+        def tell(recorded: Mapping[str, Recorded]) -> Sequence[UsageImport]:
+            for entry in entries:
+                told.extend(entry.told(batch, recorded.get(entry.source, Recorded()), now_seconds))
+            return told
 
-        if batch.parts:
-            entry.recorded += await self._recorder.record(batch.parts, imported=True, tell=tell)
-        read = list(entry.left)[: batch.finished]
-        self._troubles.read(read, batch.unreadable)
-        for name in read:
-            del entry.left[name]
+        recorded = await self._recorder.record(batch.parts, imported=True, tell=tell)
+        self._troubles.read(batch.read, batch.unreadable)
+        for name in batch.read:
             self._set_aside.pop(name, None)
-        return bool(batch.parts)
+        for entry in entries:
+            entry.took(batch, recorded.get(entry.source, Recorded()), told, now_seconds)
+            if not entry.left and not entry.cancelled:
+                self._let_go(entry)
 
-    async def _end(self, entry: Import, progress: Progress, *, told: bool) -> None:
-        if entry.cancelled:
-            self._set_aside.update(entry.left)
-            await self._tell(entry, progress.ended("cancelled", entry.recorded.records))
-        elif told or entry.always:
-            await self._tell(entry, progress.ended("done", entry.recorded.records))
-
-    async def _tell(self, entry: Import, state: UsageImport) -> UsageImport:
-        entry.state = state
+    async def _end_cancelled(self, entry: Import) -> None:
+        assert entry.progress is not None  # it began
+        state = entry.progress.ended("cancelled", entry.recorded.records)
         await self._recorder.tell(state)
-        return state
+        entry.state = state
+        self._set_aside.update(entry.left)
+        self._let_go(entry)
+
+    def _let_go(self, entry: Import) -> None:
+        entry.failure = None
+        self._imports.remove(entry)
+        entry.settled.set()
+        if entry.progress is not None and entry.progress.files_total:
+            self._ended()
 
 
-class _Batch:
-    """What is recorded in one transaction."""
+def _nothing_to_record() -> asyncio.Future[None]:
+    done = asyncio.get_running_loop().create_future()
+    done.set_result(None)
+    return done
 
-    def __init__(self, began_seconds: float) -> None:
-        self.began_seconds = began_seconds
-        self.parts: list[Part] = []
-        self.profiles: set[str] = set()
-        self.unreadable: list[Unreadable] = []
-        self.finished = 0
-        self._entries = 0
 
-    @property
-    def full(self) -> bool:
-        return self._entries >= BATCH_ENTRIES
-
-    def add(self, answer: Answer) -> None:
-        self.parts += answer.parts
-        self.profiles.update(part.position.profile for part in answer.parts)
-        self.unreadable += answer.unreadable
-        self.finished += answer.finished
-        self._entries += sum(len(part.entries) for part in answer.parts)
+@contextmanager
+def _seldom_collecting() -> Iterator[None]:
+    """Look for cycles less often: what an import makes in great numbers has none."""
+    before = gc.get_threshold()
+    gc.set_threshold(COLLECT_AFTER, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)

@@ -16,10 +16,12 @@ from clown_daemon.usage.reader import Answer, Task, Unreadable
 
 JOB_BYTES = 8 * 1024 * 1024
 JOB_TASKS = 64
-JOBS_AHEAD = 16
+JOBS_AHEAD = 64
 """How many jobs may be under way or wait for their turn."""
 HELD_BYTES = 1024 * 1024
 """How much a job may hold that was not taken yet, and one frame more."""
+HELD_BYTES_IN_ALL = 16 * 1024 * 1024
+"""From here on no other job is given out."""
 DEATHS_OF_ONE_LOG = 2
 """Then the log is left alone."""
 
@@ -149,7 +151,7 @@ class Jobs:
     async def next(self, *, wait: bool) -> Job | None:
         """Give out a job; None when there is none now, or, having waited, never again."""
         async with self._changed:
-            while not (self._again or (self._waiting and len(self._open) < JOBS_AHEAD)):
+            while not (self._again or (self._waiting and self._has_room())):
                 if not wait or self._closed:
                     return None
                 await self._changed.wait()
@@ -158,6 +160,10 @@ class Jobs:
             job = self._waiting.popleft()
             self._open.append(job)
             return job
+
+    def _has_room(self) -> bool:
+        held = sum(job.held_bytes for job in self._open)
+        return len(self._open) < JOBS_AHEAD and held < HELD_BYTES_IN_ALL
 
     async def room_for(self, job: Job) -> None:
         """Wait until a job may hold another frame."""

@@ -94,7 +94,8 @@ def _translated(path: Path) -> Iterator[None]:
 
 def _connect(path: Path, wait_seconds: float) -> sqlite3.Connection:
     uri = f"{path.absolute().as_uri()}?mode=ro"
-    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait_seconds)
+    # Whoever reads a page after the other may do so in another thread each time.
+    return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=wait_seconds, check_same_thread=False)
 
 
 def _decode(state: bytes) -> dict[str, _Mark]:

@@ -240,14 +240,15 @@ def _read_pages(task: Task, reading: Pages, price: Price) -> Iterator[Part]:
 def _priced(task: Task, responses: Iterable[Response], price: Price) -> Iterator[Entry]:
     """Answer each response once, although a log may tell it several times."""
     provider, profile = task.provider, task.file.profile
-    folded: dict[str, Entry] = {}
+    folded: dict[str, Response] = {}
     for response in responses:
-        entry = Entry(response, None, profile)
-        kept = folded.get(response.key)
-        folded[response.key] = entry if kept is None else merge(kept, entry)
-    for entry in folded.values():
-        response = entry.response if provider is None else entry.response._replace(provider=provider)
-        yield Entry(response, price(response), profile)
+        kept = folded.setdefault(response.key, response)
+        if kept is not response:
+            merged = merge(Entry(kept, None, profile), Entry(response, None, profile))
+            folded[response.key] = merged.response
+    for response in folded.values():
+        billed = response if provider is None else response._replace(provider=provider)
+        yield Entry(billed, price(billed), profile)
 
 
 def _end(before: bytes, data: bytes, length: int) -> bytes:

@@ -6,6 +6,7 @@ That is what makes an import exactly-once across a `kill -9`: either all of it h
 import asyncio
 import sqlite3
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import tzinfo
 from typing import NamedTuple, TypeVar
@@ -21,6 +22,7 @@ from clown_daemon.store.usage import (
     Added,
     Unpriced,
     add_entries,
+    joined,
     price_unpriced,
     put_import,
     put_position,
@@ -61,8 +63,8 @@ class Recorded(NamedTuple):
 Meter = Callable[[str, Sequence[Response]], None]
 """Adds responses of a profile to the ledger, with their prices, and tells it."""
 
-Tell = Callable[[Recorded], UsageImport | None]
-"""Answers how far an import is with what was just recorded; None when it is too early to tell."""
+Tell = Callable[[Mapping[str, Recorded]], Sequence[UsageImport]]
+"""Answers what is told of imports together with what was just recorded, by source."""
 
 
 class Recorder:
@@ -90,27 +92,31 @@ class Recorder:
         """How long until something of these profiles may be recorded; 0 is now."""
         return self._pace.wait_seconds(profiles)
 
-    async def record(self, parts: Sequence[Part], *, imported: bool, tell: Tell = lambda _: None) -> Recorded:
-        """Record parts in one transaction, once their profiles may have another update.
+    async def record(
+        self, parts: Sequence[Part], *, imported: bool, tell: Tell = lambda _: ()
+    ) -> Mapping[str, Recorded]:
+        """Record parts in one transaction, once their profiles may have another update; answer what of each source.
 
         Args:
             parts: those of one log in their order.
             imported: whether it is a back-fill.
-            tell: what is told of the import in the same transaction.
+            tell: what is told of imports in the same transaction.
 
         Raises:
             StoreUnavailableError: nothing of it was recorded.
         """
 
-        def change(transaction: Transaction) -> Recorded:
+        def change(transaction: Transaction) -> Mapping[str, Recorded]:
             began = time.monotonic()
-            added = add_entries(transaction.connection, (entry for part in parts for entry in part.entries))
+            added = {
+                source: add_entries(transaction.connection, (entry for part in some for entry in part.entries))
+                for source, some in _by_source(parts).items()
+            }
             for part in parts:
                 put_position(transaction.connection, part.source, part.path, part.position)
-            self._tell_added(transaction, added, began, imported=imported)
-            recorded = _sum(added)
-            state = tell(recorded)
-            if state is not None:
+            self._tell_added(transaction, joined(added.values()), began, imported=imported)
+            recorded = {source: _sum(found) for source, found in added.items()}
+            for state in tell(recorded):
                 _tell_import(transaction, state)
             return recorded
 
@@ -236,6 +242,13 @@ def _tell_import(transaction: Transaction, state: UsageImport) -> None:
     else:
         told = UsageImportProgressed(source=state.source, files_done=state.files_done, files_total=state.files_total)
         transaction.record(told, state)
+
+
+def _by_source(parts: Iterable[Part]) -> Mapping[str, list[Part]]:
+    found: defaultdict[str, list[Part]] = defaultdict(list)
+    for part in parts:
+        found[part.source].append(part)
+    return found
 
 
 def _sum(added: Mapping[str, Added]) -> Recorded:

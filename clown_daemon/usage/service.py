@@ -17,7 +17,8 @@ from clown_daemon.protocol.resources import UsageImport, UsageSource
 from clown_daemon.store.database import Database, Transaction
 from clown_daemon.store.usage_report import responses_by_agent
 from clown_daemon.usage.following import Follower
-from clown_daemon.usage.importing import Import, Importer
+from clown_daemon.usage.importing import Importer
+from clown_daemon.usage.imports import Import
 from clown_daemon.usage.inventory import Inventory, Owners
 from clown_daemon.usage.places import roots_to_import, source_called
 from clown_daemon.usage.price_files import PriceFiles

@@ -58,7 +58,18 @@ def totals(responses: Iterable[Response]) -> Totals:
 def read(parser: LineParser, *pieces: bytes) -> tuple[list[Response], int]:
     """What a parser answers to some pieces, and how many lines of them it found broken."""
     responses = [response for piece in pieces for response in parser.feed(piece)]
-    return responses, parser.lines_broken
+    return without_repetitions(responses), parser.lines_broken
+
+
+def without_repetitions(responses: Iterable[Response]) -> list[Response]:
+    """Drop what only says again what was said: a parser may leave it out, and does not have to."""
+    first: dict[Response, int] = {}
+    return [
+        response
+        for response in responses
+        if first.setdefault(response._replace(at_ms=0), response.at_ms) == response.at_ms
+        or response.at_ms < first[response._replace(at_ms=0)]
+    ]
 
 
 def read_put_aside(parser: type[LineParser], content: bytes, cuts: Iterable[int]) -> tuple[list[Response], int]:
@@ -70,4 +81,4 @@ def read_put_aside(parser: type[LineParser], content: bytes, cuts: Iterable[int]
         responses += reader.feed(content[start:cut])
         reader.unfinished()
         state, start, broken = reader.state(), cut - reader.pending_bytes, broken + reader.lines_broken
-    return responses, broken
+    return without_repetitions(responses), broken

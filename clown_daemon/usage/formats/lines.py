@@ -124,8 +124,13 @@ class LineParser(ABC):
             self.lines_broken += 1
             return ()
         try:
+            if line.startswith(b"{") and line.endswith(b"}"):
+                try:
+                    return self._read_line(line)  # nothing has to be mended in most lines
+                except UnicodeDecodeError:
+                    pass
             return read_damaged(self._read_line, line)
-        except ValueError:
+        except (ValueError, RecursionError):
             self.lines_broken += 1
             return ()
 

@@ -9,7 +9,7 @@ from clown_daemon.protocol.events import UsageImported, UsageImportProgressed
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import CancelImports, ImportUsage
 from clown_daemon.protocol.resources import UsageImport
-from clown_daemon.usage import importing, jobs, pace, progress, reader, reading
+from clown_daemon.usage import importing, imports, jobs, pace, progress, reader, reading
 from tests.support.transcripts import line
 from tests.support.usage import Bench, open_bench
 from tests.support.waiting import until
@@ -82,7 +82,7 @@ async def test_years_of_logs_that_appear_at_once_are_an_import(bench: Bench, mon
 async def test_progress_is_told_with_rate_and_time_left(
     bench: Bench, small_batches: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress, "TELL_SECONDS", 0.0)
+    monkeypatch.setattr(imports, "TELL_SECONDS", 0.0)
     monkeypatch.setattr(progress, "TRUSTED_SECONDS", 0.0)
     monkeypatch.setattr(bench.clock, "monotonic", _ticking())
     write_logs(bench, logs=3, responses=20)

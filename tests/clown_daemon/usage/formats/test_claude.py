@@ -103,5 +103,18 @@ def test_a_last_line_without_its_end_is_offered_once_it_is_whole() -> None:
 
 def test_a_relay_with_one_message_id_has_a_key_for_each_response() -> None:
     responses = parse(sample("relay_constant_id_0").read_bytes())
-    assert len(responses) == 8
-    assert len({response.key for response in responses}) == 4
+    assert len(responses) == len({response.key for response in responses}) == 4
+
+
+def test_other_blocks_of_a_response_tell_nothing_more() -> None:
+    assert len(parse(line(at="2026-11-23T10:00:00Z") + line(at="2026-11-23T10:00:01Z"))) == 1
+    told = (
+        line(at="2026-11-23T10:00:01Z"),
+        line(at="2026-11-23T10:00:00Z"),
+        line(tokens=(10, 21, 30, 40)),
+        line(tokens=(10, 21, 30, 40), sidechain=True),
+        line(tokens=(10, 21, 30, 40), sidechain=True, session="other"),
+        line(request_id="req_2", tokens=(10, 21, 30, 40), sidechain=True, session="other"),
+        line(stop_reason=None),
+    )
+    assert len(parse(b"".join(told))) == len(told)

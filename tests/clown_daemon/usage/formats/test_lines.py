@@ -150,6 +150,7 @@ def test_two_markers_in_one_line_read_it_once_and_in_order() -> None:
 LONGEST = 600
 LONG = line("msg_long").replace(b"/home/dev", b"/home/" + b"d" * LONGEST)
 SHORT = line("msg_short")
+OTHER = line("msg_other")
 
 
 @pytest.fixture
@@ -164,9 +165,9 @@ def test_a_line_may_be_16_mib_long() -> None:
 
 
 def test_a_line_that_is_too_long_is_one_broken_line_wherever_it_is_cut(short_limit: None) -> None:
-    content = SHORT + LONG + SHORT
+    content = SHORT + LONG + OTHER
     whole = read(ClaudeParser(), content)
-    assert [response.response_id for response in whole[0]] == ["msg_short", "msg_short"]
+    assert [response.response_id for response in whole[0]] == ["msg_short", "msg_other"]
     assert whole[1] == 1
     for cut in range(len(content) + 1):
         assert read(ClaudeParser(), content[:cut], content[cut:]) == whole
