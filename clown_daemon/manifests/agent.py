@@ -88,7 +88,5 @@ class AgentManifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     supports_hooks: bool = False
     default_model: str | None = None
     supported_models: tuple[str, ...] = ()
-    usage: str | None = None
-    """The name of the log format its usage is read from; None when it keeps none that Clown knows."""
     source: Literal["bundled", "user", "registry"] = "bundled"
     """Where the manifest came from; set by the loader, not in the file."""
