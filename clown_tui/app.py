@@ -245,7 +245,7 @@ class ClownApp(App[int]):
         key = self.main.cursor_key
         if key is not None:
             pane = self.main.pane
-            lines = detail_lines(self.model, pane, key, self.event_log)
+            lines = detail_lines(self.model, pane, key, self.event_log, now_ms=self._clock.now_ms())
             title = pane.heading if pane is Pane.EVENTS else key
             self.push_screen(TextScreen(f"{pane.number} {title}", lines))
 

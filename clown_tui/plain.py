@@ -25,11 +25,11 @@ from clown_tui.state.panes import Pane
 from clown_tui.state.reducer import from_snapshot
 from clown_tui.state.rows import Column, Line, Row
 from clown_tui.state.selectors import (
-    PROFILE_COLUMNS,
     alarms,
     cost_lines,
     empty_lines,
     gap_line,
+    profile_columns,
     profile_rows,
     registry_lines,
 )
@@ -211,7 +211,7 @@ def summary(snapshot: Snapshot, now_ms: int, url: str) -> tuple[str, ...]:
     """Write a snapshot for people: the daemon, profiles, cost, agents, and what is broken."""
     model = from_snapshot(Model(own_version=__version__), snapshot, now_ms)
     rows = profile_rows(model, now_ms)
-    profiles = table(rows, PROFILE_COLUMNS) if rows else _texts(empty_lines(model, Pane.PROFILES))
+    profiles = table(rows, profile_columns(model)) if rows else _texts(empty_lines(model, Pane.PROFILES))
     broken = tuple(f"▲ {alarm.text}" for alarm in alarms(model, now_ms))
     skew = f", this is {__version__}: clown-daemon restart" if model.skewed else ""
     when = f"{clock(snapshot.at_ms, model.zone)} {clean(model.time_zone)}"

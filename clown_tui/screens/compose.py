@@ -16,12 +16,12 @@ from clown_tui.state.panes import PANES, Pane
 from clown_tui.state.records import filter_lines, filter_rows
 from clown_tui.state.rows import Cell, Column, Line, Row, Tone
 from clown_tui.state.selectors import (
-    PROFILE_COLUMNS,
     PROFILE_SORTS,
     PROXY_COLUMNS,
     PROXY_SORTS,
     Sort,
     cost_lines,
+    profile_columns,
     profile_rows,
     proxy_rows,
     registry_lines,
@@ -48,14 +48,14 @@ class Now:
 class _Kind:
     """What a pane of rows is made with."""
 
-    columns: tuple[Column, ...]
+    columns: Callable[[Model], tuple[Column, ...]]
     sorts: tuple[Sort, ...]
     rows: Callable[..., Sequence[Row]]
 
 
 _KINDS = {
-    Pane.PROFILES: _Kind(PROFILE_COLUMNS, PROFILE_SORTS, profile_rows),
-    Pane.PROXIES: _Kind(PROXY_COLUMNS, PROXY_SORTS, proxy_rows),
+    Pane.PROFILES: _Kind(profile_columns, PROFILE_SORTS, profile_rows),
+    Pane.PROXIES: _Kind(lambda _model: PROXY_COLUMNS, PROXY_SORTS, proxy_rows),
 }
 
 
@@ -107,11 +107,12 @@ def _card(model: Model, *, may_start: bool) -> tuple[Line, ...]:
 
 
 def _table(pane: Pane, kind: _Kind, model: Model, view: View, now: Now) -> Table:
+    columns = kind.columns(model)
     rows = kind.rows(model, now.ms, sort=sort_of(view, pane, kind.sorts))
     wanted = parse(view.filters.get(pane, ""))
-    found = filter_rows(rows, kind.columns, wanted) if wanted else rows
+    found = filter_rows(rows, columns, wanted) if wanted else rows
     empty = empty_lines(model, pane, filtered=len(rows) if rows and wanted else None)
-    return Table(columns=kind.columns, rows=found, empty=empty)
+    return Table(columns=columns, rows=found, empty=empty)
 
 
 def _no_events(model: Model, log: EventLog, view: View) -> tuple[Line, ...]:

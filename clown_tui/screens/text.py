@@ -30,7 +30,7 @@ class TextScreen(ModalScreen[None]):
         self._lines = tuple(lines)
 
     def compose(self) -> ComposeResult:
-        yield LinesView(id="text")
+        yield LinesView(id="text", wraps=True)
 
     def on_mount(self) -> None:
         view = self.query_one(LinesView)

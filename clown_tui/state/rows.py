@@ -47,5 +47,17 @@ class Column:
     """The highest is dropped first when the pane is too narrow; 0 is never dropped."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sort:
+    """An order of rows: a column's title, and which way."""
+
+    column: str = "NAME"
+    descending: bool = False
+
+    def words(self) -> str:
+        """Say it as the pane's border does: `sort COST ▼`."""
+        return f"sort {self.column} {'▼' if self.descending else '▲'}"
+
+
 Line = tuple[Cell, ...]
 """Cells one after the other, for text that is no table."""

@@ -1,4 +1,4 @@
-"""Lines of text in a pane: cost, registry. They scroll when they do not fit."""
+"""Lines of text in a pane: cost, registry, details. They scroll when they do not fit."""
 
 from collections.abc import Hashable, Sequence
 
@@ -6,21 +6,30 @@ from rich.segment import Segment
 from textual import events
 
 from clown_tui.state.rows import Line
+from clown_tui.state.selectors.layout import wrap
 from clown_tui.widgets.pane import PaneWidget, Text
 
 
 class LinesView(PaneWidget):
     """Shows lines of cells."""
 
-    def __init__(self, *, id: str) -> None:  # noqa: A002  # Textual's own name
+    def __init__(self, *, id: str, wraps: bool = False) -> None:  # noqa: A002  # Textual's own name
+        """Make it; with `wraps` a line that is too long is broken instead of cut."""
         super().__init__(id=id)
         self.lines: tuple[Line, ...] = ()
+        self._given: tuple[Line, ...] = ()
+        self._wraps = wraps
         self._top = 0
 
     def set_lines(self, lines: Sequence[Line]) -> None:
         """Show these lines."""
-        self.lines = tuple(lines)
+        self._given = tuple(lines)
+        self._fit()
         self.move(0)
+
+    def _fit(self) -> None:
+        width = self.body_width
+        self.lines = tuple(part for line in self._given for part in wrap(line, width)) if self._wraps else self._given
 
     def move(self, delta: int) -> None:
         """Scroll by lines."""
@@ -55,6 +64,7 @@ class LinesView(PaneWidget):
         return range(first, first + size)
 
     def on_resize(self, event: events.Resize) -> None:
+        self._fit()
         self._top = max(0, min(self._top, len(self.lines) - self.body_height))
         super().on_resize(event)
 

@@ -14,6 +14,8 @@ from clown_daemon.protocol.resources import (
     PlanWindow,
     Profile,
     ProfileUsage,
+    Proxy,
+    ProxyMinute,
     Snapshot,
     Tokens,
     UsageBucket,
@@ -116,6 +118,34 @@ def a_total(alias: str, part: AgentUsage) -> ProfileUsage:
     )
 
 
+def metering() -> SnapshotLoaded:
+    """Four proxies: one that runs, one that is being started again, one that was given up, one that is stopped."""
+    minute_ms = NOW // 60_000 * 60_000
+    minutes = tuple(ProxyMinute(minute_ms - ago * 60_000, 14 - ago, ago // 4, 402.0) for ago in (9, 4, 2, 1, 0))
+    given_up = "it ended 5 times within 60 s and is not started again: the file of certificates cannot be read"
+    proxies = (
+        Proxy(
+            profile="work",
+            enabled=True,
+            port=8081,
+            pid=48122,
+            status="running",
+            restarts=1,
+            started_at=AT,
+            requests=18_311,
+            errors=12,
+            last_request_ms=NOW - 12_000,
+            last_status=200,
+            minutes=minutes,
+        ),
+        Proxy(profile="review", enabled=True, port=8082, pid=None, status="backing_off", restarts=3, requests=40),
+        Proxy(profile="lab", enabled=True, port=8083, pid=None, status="failed", restarts=4, last_error=given_up),
+        Proxy(profile="spare", enabled=True, port=8084, pid=None, status="stopped", last_request_ms=NOW - 7_500_000),
+    )
+    snapshot = msgspec.structs.replace(loaded("work", "review", "lab", "spare", "plain").snapshot, proxies=proxies)
+    return SnapshotLoaded(snapshot=snapshot, at_ms=NOW)
+
+
 LIVE: list[Message] = [connection(Phase.LIVE), loaded("work", "review"), created("lab", 2)]
 STATES: dict[str, list[Message]] = {
     "live": LIVE,
@@ -140,6 +170,54 @@ async def test_every_state_at_every_size(state: str, size: tuple[int, int]) -> N
         await until(lambda: app.flushes > 0)
         await pilot.pause()
         assert_golden(f"{state}-{size[0]}x{size[1]}", frame_text(app))
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+async def test_proxies_in_every_state_at_every_size(size: tuple[int, int]) -> None:
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=size) as pilot:
+        feed.tell(connection(Phase.LIVE), metering())
+        await until(lambda: app.flushes > 0)
+        await pilot.press("2")
+        await pilot.pause()
+        assert_golden(f"proxies-{size[0]}x{size[1]}", frame_text(app))
+
+
+async def test_a_full_screen_of_proxies_has_every_column_and_enter_the_whole_error() -> None:
+    feed = FakeFeed()
+    app = make(feed)
+    async with app.run_test(size=(120, 40)) as pilot:
+        feed.tell(connection(Phase.LIVE), metering())
+        await until(lambda: app.flushes > 0)
+        await pilot.press("2", "2")
+        await pilot.pause()
+        assert_golden("proxies-full-120x40", frame_text(app))
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "the file of certificates cannot" in frame_text(app)
+        assert "be read" in frame_text(app)
+        await pilot.press("escape", "G", "enter")
+        await pilot.pause()
+        assert_golden("proxy-details-120x40", frame_text(app))
+
+
+async def test_a_tick_repaints_nothing_of_a_quiet_proxy() -> None:
+    feed = FakeFeed()
+    clock = ManualClock()
+    app = ClownApp(settings=Settings(), connect=lambda: feed, clock=clock)
+    async with app.run_test(size=(120, 40)) as pilot:
+        snapshot = metering().snapshot
+        quiet = tuple(msgspec.structs.replace(proxy, last_request_ms=NOW - 90_000) for proxy in snapshot.proxies)
+        feed.tell(
+            connection(Phase.LIVE), SnapshotLoaded(snapshot=msgspec.structs.replace(snapshot, proxies=quiet), at_ms=NOW)
+        )
+        await until(lambda: app.flushes > 0)
+        await pilot.pause()
+        painted = app.main.panes[Pane.PROXIES].repainted_lines
+        clock.advance(1.0)
+        app.show()
+        assert app.main.panes[Pane.PROXIES].repainted_lines == painted
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=lambda size: f"{size[0]}x{size[1]}")
@@ -268,16 +346,23 @@ async def test_a_log_that_is_frozen_while_empty_says_what_it_holds_back() -> Non
         await until(lambda: "ProfileCreated" in frame_text(app))
 
 
-@pytest.mark.parametrize("state", ["live", "spending"])
+@pytest.mark.parametrize(
+    ("messages", "keys"),
+    [(STATES["live"], ""), (STATES["spending"], ""), ([connection(Phase.LIVE), metering()], "2")],
+    ids=["live", "spending", "proxies"],
+)
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-async def test_ascii_draws_the_same_frame_in_ascii_alone(size: tuple[int, int], state: str) -> None:
+async def test_ascii_draws_the_same_frame_in_ascii_alone(
+    size: tuple[int, int], messages: list[Message], keys: str
+) -> None:
     frames = []
     for ascii_only in (False, True):
         feed = FakeFeed()
         app = make(feed, Settings(ascii=ascii_only))
         async with app.run_test(size=size) as pilot:
-            feed.tell(*STATES[state])
+            feed.tell(*messages)
             await until(lambda app=app: app.flushes > 0)  # type: ignore[misc]  # the app of this round
+            await pilot.press(*keys)
             await pilot.pause()
             frames.append(frame_text(app))
     full, drawn = frames

@@ -1,5 +1,6 @@
 """Value and time in, frozen rows and lines out: what each pane shows. One module a pane."""
 
+from clown_tui.state.rows import Sort
 from clown_tui.state.selectors.agents import registry_lines
 from clown_tui.state.selectors.connection import ConnectionWords, as_of, connection_card, connection_words
 from clown_tui.state.selectors.cost import cost_lines
@@ -16,13 +17,12 @@ from clown_tui.state.selectors.header import (
     tab_titles,
 )
 from clown_tui.state.selectors.layout import shorten
-from clown_tui.state.selectors.profiles import PROFILE_COLUMNS, PROFILE_SORTS, Sort, profile_rows
+from clown_tui.state.selectors.profiles import PROFILE_SORTS, profile_columns, profile_rows
 from clown_tui.state.selectors.proxies import PROXY_COLUMNS, PROXY_SORTS, proxy_rows
 from clown_tui.state.selectors.titles import empty_lines, pane_summary, pane_title
 
 __all__ = [
     "EVENT_COLUMNS",
-    "PROFILE_COLUMNS",
     "PROFILE_SORTS",
     "PROXY_COLUMNS",
     "PROXY_SORTS",
@@ -43,6 +43,7 @@ __all__ = [
     "header_line",
     "pane_summary",
     "pane_title",
+    "profile_columns",
     "profile_rows",
     "proxy_rows",
     "registry_lines",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 import msgspec
 
-from clown_daemon.protocol.resources import UNATTRIBUTED
+from clown_daemon.protocol.resources import UNATTRIBUTED, Proxy
 from clown_tui.formatting import clean, clock, count
 from clown_tui.state.event_log import Entry, EventEntry, EventLog
 from clown_tui.state.event_words import subject, words
@@ -13,6 +13,7 @@ from clown_tui.state.panes import Pane
 from clown_tui.state.rows import Cell, Line, Tone
 from clown_tui.state.selectors.events import entry_words
 from clown_tui.state.selectors.profiles import UNATTRIBUTED_KEY
+from clown_tui.state.selectors.proxies import RECENT_MINUTES, proxy_minutes_lines
 
 RELATED = 8
 """How many of the row's latest events are shown."""
@@ -41,14 +42,16 @@ def resource_json(model: Model, pane: Pane, key: str, log: EventLog | None = Non
     return None if resource is None else _json(resource)
 
 
-def detail_lines(model: Model, pane: Pane, key: str, log: EventLog | None = None) -> tuple[Line, ...]:
-    """Answer the details of a row: fields, usage, latest events, raw JSON."""
+def detail_lines(model: Model, pane: Pane, key: str, log: EventLog | None = None, *, now_ms: int) -> tuple[Line, ...]:
+    """Answer the details of a row: fields, usage, the last minutes of a proxy, latest events, raw JSON."""
     resource = resource_of(model, pane, key, log)
     if resource is None:
         return ((Cell("This row is gone.", Tone.DIM),),)
     lines = [*_title("Fields"), *_fields(resource)]
     if pane is Pane.PROFILES and (usage := model.usage.get(key)) is not None:
         lines += [*_title("Usage today"), *_fields(usage.today)]
+    if isinstance(resource, Proxy):
+        lines += [*_title(f"Last {RECENT_MINUTES} minutes"), *proxy_minutes_lines(resource, now_ms)]
     if log is not None:
         lines += _history(model, log, pane, key)
     lines += [*_title("JSON"), *((Cell(clean(text)),) for text in _json(resource).splitlines())]
@@ -73,8 +76,8 @@ def _flat(value: object, name: str = "") -> Iterable[tuple[str, str]]:
     if isinstance(value, dict):
         for key, inner in value.items():
             yield from _flat(inner, f"{name}.{key}" if name else str(key))
-    elif isinstance(value, list):
-        plain = all(not isinstance(inner, (dict, list)) for inner in value)
+    elif isinstance(value, (list, tuple)):  # structs that are arrays on the wire become tuples
+        plain = all(not isinstance(inner, (dict, list, tuple)) for inner in value)
         yield name, clean(", ".join(map(str, value)) or "-") if plain else f"{len(value)} entries"
     else:
         yield name, _plain(value)

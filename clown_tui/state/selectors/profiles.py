@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from clown_daemon.protocol.resources import UNATTRIBUTED, Profile, ProfileUsage, Run
+from clown_daemon.protocol.resources import UNATTRIBUTED, Profile, ProfileUsage, Proxy, Run
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_tui.formatting import clean, spark, whole_duration
 from clown_tui.state.model import Model, day_start_ms
-from clown_tui.state.rows import Cell, Column, Row, Tone
+from clown_tui.state.rows import Cell, Column, Row, Sort, Tone
 from clown_tui.state.selectors.money import Amount, amount_of, minute_tokens, today_of
+from clown_tui.state.selectors.proxies import has_proxy, proxy_words
 
 PROFILE_COLUMNS: tuple[Column, ...] = (
     Column("", 1),
@@ -22,21 +23,12 @@ PROFILE_COLUMNS: tuple[Column, ...] = (
     Column("COST", 8, "right", priority=1),
 )
 
+_PROXY_COLUMN = Column("PROXY", 7, "right", priority=6)
+_PROXY_PLACE = 4
+"""Between the model and the state."""
+
 UNATTRIBUTED_KEY = f":{UNATTRIBUTED}"
 """The key of the row without a profile; no alias begins with a colon."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sort:
-    """An order of rows: a column's title, and which way."""
-
-    column: str = "NAME"
-    descending: bool = False
-
-    def words(self) -> str:
-        """Say it as the pane's border does: `sort COST ▼`."""
-        return f"sort {self.column} {'▼' if self.descending else '▲'}"
-
 
 PROFILE_SORTS: tuple[Sort, ...] = (
     Sort("NAME"),
@@ -49,6 +41,17 @@ PROFILE_SORTS: tuple[Sort, ...] = (
 """What the sort key goes through, each in its natural direction."""
 
 _ORDER = {"running": 0, "starting": 1, "stopping": 1, "failed": 2, "lost": 3}
+
+
+def profile_columns(model: Model) -> tuple[Column, ...]:
+    """Answer the columns; the one of proxies is there once a profile has one."""
+    if not _any_proxy(model):
+        return PROFILE_COLUMNS
+    return (*PROFILE_COLUMNS[:_PROXY_PLACE], _PROXY_COLUMN, *PROFILE_COLUMNS[_PROXY_PLACE:])
+
+
+def _any_proxy(model: Model) -> bool:
+    return any(map(has_proxy, model.proxies.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,6 +136,7 @@ class ProfileRows(Sequence[Row]):
         key = _SORT_KEYS.get(sort.column, _SORT_KEYS["NAME"])
         ordered.sort(key=lambda profile: key(model, profile, now_ms), reverse=sort.descending)
         self._ordered = ordered
+        self._proxied = _any_proxy(model)
         self._stray = None if UNATTRIBUTED in model.profiles else model.usage.get(UNATTRIBUTED)
 
     def __len__(self) -> int:
@@ -151,9 +155,9 @@ class ProfileRows(Sequence[Row]):
 
     def _make(self, place: int) -> Row:
         if place < len(self._ordered):
-            return _profile_row(self._model, self._ordered[place], self._now_ms)
+            return _profile_row(self._model, self._ordered[place], self._now_ms, proxied=self._proxied)
         assert self._stray is not None  # else the place would be out of range
-        return _stray_row(self._model, self._stray, self._now_ms)
+        return _stray_row(self._model, self._stray, self._now_ms, proxied=self._proxied)
 
 
 def profile_rows(model: Model, now_ms: int, *, sort: Sort = PROFILE_SORTS[0]) -> Sequence[Row]:
@@ -182,7 +186,7 @@ def _amount(model: Model, usage: ProfileUsage | None, now_ms: int) -> Amount:
     return amount_of(period.cost, period.unpriced_responses)
 
 
-def _profile_row(model: Model, profile: Profile, now_ms: int) -> Row:
+def _profile_row(model: Model, profile: Profile, now_ms: int, *, proxied: bool) -> Row:
     words = run_words(profile.run)
     named = _model_name(model, profile)
     usage = model.usage.get(profile.alias)
@@ -193,12 +197,23 @@ def _profile_row(model: Model, profile: Profile, now_ms: int) -> Row:
             Cell(clean(profile.alias), Tone.STRONG if words.tone is Tone.GOOD else Tone.PLAIN),
             Cell(_agent_name(model, profile)),
             Cell(named, Tone.DIM if named == "-" else Tone.PLAIN),
+            *((_proxy_cell(model.proxies.get(profile.alias)),) if proxied else ()),
             Cell(words.word, words.tone),
             Cell(uptime(profile.run, now_ms), Tone.DIM if words.tone is Tone.DIM else Tone.PLAIN),
             _spark(_tokens(usage, now_ms)),
             money_cell(_amount(model, usage, now_ms)),
         ),
     )
+
+
+def _proxy_cell(proxy: Proxy | None) -> Cell:
+    """Show where a profile's agent finds its proxy: `:9101`, with the state's glyph unless it runs."""
+    if proxy is None or proxy.port is None or not has_proxy(proxy):
+        return Cell("-", Tone.DIM)
+    if proxy.status == "running":
+        return Cell(f":{proxy.port}")
+    words = proxy_words(proxy)
+    return Cell(f"{words.glyph}:{proxy.port}", words.tone)
 
 
 def _spark(values: tuple[int, ...]) -> Cell:
@@ -222,12 +237,13 @@ def _stray_agents(model: Model, usage: ProfileUsage) -> str:
     return clean(agent.name if agent else agent_id)
 
 
-def _stray_row(model: Model, usage: ProfileUsage, now_ms: int) -> Row:
+def _stray_row(model: Model, usage: ProfileUsage, now_ms: int, *, proxied: bool) -> Row:
     amount = _amount(model, usage, now_ms)
     cells = (
         "·",
         "no profile",
         _stray_agents(model, usage),
+        *(("-",) if proxied else ()),
         "-",
         "-",
         "-",

@@ -1,6 +1,6 @@
 """The texts in the panes' frames, and what a pane says when it has nothing to show."""
 
-from clown_tui.formatting import count, plural
+from clown_tui.formatting import clean, count, plural
 from clown_tui.state.event_log import EventLog
 from clown_tui.state.model import Model
 from clown_tui.state.panes import Pane
@@ -64,7 +64,20 @@ def empty_lines(model: Model, pane: Pane, *, filtered: int | None = None) -> tup
         return _lines("No events yet.", "They appear here the moment something changes on this machine.")
     if not model.known:
         return _lines("Nothing is known yet.", "The daemon has not answered.", ("c", " connects now"))
-    return _EMPTY[pane]
+    return _no_proxies(model) if pane is Pane.PROXIES else _EMPTY[pane]
+
+
+def _no_proxies(model: Model) -> tuple[Line, ...]:
+    if not model.profiles:
+        return _lines(
+            "No proxies.", "A proxy is a profile's, and there is no profile.", ("1", " says how to create one")
+        )
+    alias = clean(min(model.profiles))
+    return _lines(
+        "No proxies.",
+        "None was asked for; usage is read from the agents' own logs. Start one:",
+        ("", f"curl -X POST {clean(model.connection.url)}/api/proxy/{alias}/start"),
+    )
 
 
 def _lines(fact: str, reason: str, action: tuple[str, str] | None = None) -> tuple[Line, ...]:
@@ -79,9 +92,6 @@ _EMPTY: dict[Pane, tuple[Line, ...]] = {
         "No profiles.",
         "A profile is an agent with its own home, provider and model. Create one with",
         ("", 'POST /api/profiles {"alias": "work", "agent_id": "claude", "provider_id": "anthropic"}'),
-    ),
-    Pane.PROXIES: _lines(
-        "No proxies.", "Metering proxies come with a later version; usage is read from the agents' own logs."
     ),
     Pane.COST: _lines("No usage yet.", "It is read from the agents' own logs as they work."),
     Pane.REGISTRY: _lines("No agents.", "No agent manifest could be read; the daemon's log has the reason."),

@@ -32,8 +32,6 @@ from clown_tui.state.reducer import from_snapshot, reduce
 from clown_tui.state.rows import Line, Row, Tone
 from clown_tui.state.selectors import (
     PROFILE_SORTS,
-    PROXY_COLUMNS,
-    PROXY_SORTS,
     Sort,
     alarms,
     connection_card,
@@ -47,7 +45,6 @@ from clown_tui.state.selectors import (
     pane_summary,
     pane_title,
     profile_rows,
-    proxy_rows,
     registry_lines,
     resource_json,
     status_line,
@@ -91,6 +88,10 @@ def _text(line: Line) -> str:
 
 def _block(lines: tuple[Line, ...]) -> str:
     return "\n".join(map(_text, lines))
+
+
+def _details(model: Model, pane: Pane, key: str, log: EventLog | None = None) -> tuple[Line, ...]:
+    return detail_lines(model, pane, key, log, now_ms=NOW_MS)
 
 
 # -- profiles ---------------------------------------------------------------------------------------------------------
@@ -190,30 +191,8 @@ def test_escape_sequences_in_names_reach_no_cell() -> None:
         profiles=(a_profile(model="\x1b[31mred", run=a_run("failed", error="\x1b[5mx")),),
     )
     rows = [_text(row.cells) for row in profile_rows(model, NOW_MS)]
-    lines = [_text(line) for line in (*registry_lines(model, NOW_MS, 60), *detail_lines(model, Pane.PROFILES, "work"))]
+    lines = [_text(line) for line in (*registry_lines(model, NOW_MS, 60), *_details(model, Pane.PROFILES, "work"))]
     assert not any("\x1b" in text for text in (*rows, *lines, _text(status_line(model, NOW_MS, 80))))
-
-
-# -- proxies ----------------------------------------------------------------------------------------------------------
-
-
-def test_proxies_show_state_port_and_last_error() -> None:
-    proxies = (
-        Proxy(profile="lab", enabled=True, port=None, pid=None, status="failed", restarts=2, last_error="port taken"),
-        Proxy(profile="work", enabled=True, port=9101, pid=1, status="running"),
-    )
-    model = _model(proxies=proxies)
-    assert [_texts(row) for row in proxy_rows(model, NOW_MS)] == [
-        ["✗", "lab", "-", "failed", "2", "port taken"],
-        ["●", "work", "9101", "running", "0", "-"],
-    ]
-    assert pane_summary(model, Pane.PROXIES, NOW_MS) == "1 up · 1 error"
-    for sort in PROXY_SORTS:
-        turned = replace(sort, descending=not sort.descending)
-        assert [row.key for row in proxy_rows(model, NOW_MS, sort=sort)] != [
-            row.key for row in proxy_rows(model, NOW_MS, sort=turned)
-        ]
-    assert all(len(row.cells) == len(PROXY_COLUMNS) for row in proxy_rows(model, NOW_MS))
 
 
 # -- cost -------------------------------------------------------------------------------------------------------------
@@ -407,7 +386,7 @@ def test_a_collapsed_line_shows_how_many_and_their_sums() -> None:
     log = EventLog()
     log.extend([received(used(usd=0.01)), received(used(usd=None)), received(used(usd=0.02))])
     assert _texts(event_row(log[0], zone=ZoneInfo("UTC")))[2:] == ["×3", "work", "+30 tok  ~+$0.0300"]
-    assert "3 events" in _block(detail_lines(_model(), Pane.EVENTS, "0", log))
+    assert "3 events" in _block(_details(_model(), Pane.EVENTS, "0", log))
 
 
 @pytest.mark.parametrize(
@@ -572,13 +551,13 @@ def test_details_are_fields_usage_events_and_json() -> None:
     log = EventLog()
     log.extend([received(used()), received(used("lab"))])
     model = _model(profiles=(a_profile(run=a_run()),), usage=(a_usage(),), agents=(an_agent(),))
-    text = _block(detail_lines(model, Pane.PROFILES, "work", log))
+    text = _block(_details(model, Pane.PROFILES, "work", log))
     for part in ("run.state", "running", "Usage today", "Latest events of work", '"alias": "work"'):
         assert part in text
     assert "lab" not in text
-    assert "version" in _block(detail_lines(model, Pane.REGISTRY, "claude"))
-    assert "UsageUpdated" in _block(detail_lines(model, Pane.EVENTS, "1", log))
-    assert _block(detail_lines(model, Pane.PROFILES, "gone")) == "This row is gone."
+    assert "version" in _block(_details(model, Pane.REGISTRY, "claude"))
+    assert "UsageUpdated" in _block(_details(model, Pane.EVENTS, "1", log))
+    assert _block(_details(model, Pane.PROFILES, "gone")) == "This row is gone."
     assert resource_json(model, Pane.COST, "nobody") is None
     assert (resource_json(model, Pane.COST, "work") or "").startswith("{")
     assert resource_json(model, Pane.PROXIES, "work") is None
