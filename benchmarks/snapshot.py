@@ -119,6 +119,7 @@ async def measure() -> dict[str, float]:
             agents=nothing,
             providers=_NoProviders(),
             proxies=nothing,
+            runs=nothing,
             usage=nothing,
             reports=nothing,
             windows=nothing,

@@ -31,8 +31,11 @@ from clown_daemon.histogram import Histogram
 from clown_daemon.instance import InstanceLock, write_daemon_file
 from clown_daemon.manifests.catalogue import Catalogue, load_catalogue
 from clown_daemon.paths import Paths
+from clown_daemon.processes.alias_locks import AliasLocks
 from clown_daemon.processes.listeners import port_owner
 from clown_daemon.processes.supervisor import Supervisor
+from clown_daemon.profiles.interactive import InteractiveRuns
+from clown_daemon.profiles.launcher import Launcher
 from clown_daemon.profiles.rules import find_agent, find_provider
 from clown_daemon.profiles.secrets import SecretStore, open_secret_store
 from clown_daemon.profiles.service import ProfileService
@@ -70,6 +73,7 @@ class Parts:
     facts: DaemonFacts
     agents: AgentService
     profiles: ProfileService
+    runs: InteractiveRuns
     proxies: ProxyService
     spools: SpoolReader
     supervisor: Supervisor
@@ -115,6 +119,7 @@ async def run_daemon(
                         agents=parts.agents,
                         providers=parts.catalogue,
                         proxies=parts.proxies,
+                        runs=parts.runs,
                         usage=parts.usage,
                         reports=UsageReports(database=database, clock=clock, providers=parts.catalogue.providers),
                         windows=parts.windows,
@@ -197,6 +202,11 @@ async def _build(
         port_range=config.proxy_port_range,
         on_start=spools.wake,
     )
+    launcher = Launcher(catalogue=catalogue, secrets=secrets, find_binary=find_binary, proxies=proxies)
+    locks = AliasLocks()
+    runs = InteractiveRuns(
+        launcher=launcher, database=database, locks=locks, paths=paths, stop_grace_seconds=config.stop_grace_secs
+    )
     profiles = ProfileService(
         catalogue=catalogue,
         database=database,
@@ -204,7 +214,9 @@ async def _build(
         supervisor=supervisor,
         paths=paths,
         environ=environ,
-        find_binary=find_binary,
+        launcher=launcher,
+        interactive=runs,
+        locks=locks,
         proxies=proxies,
     )
     return Parts(
@@ -224,6 +236,7 @@ async def _build(
         ),
         agents=AgentService(catalogue=catalogue, database=database, environ=environ, clock=clock),
         profiles=profiles,
+        runs=runs,
         proxies=proxies,
         spools=spools,
         supervisor=supervisor,

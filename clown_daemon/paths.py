@@ -102,6 +102,11 @@ class Paths:
         return self.state_dir / "runs"
 
     @property
+    def unheard_ends_dir(self) -> Path:
+        """Notes of `clown run` on runs whose end no daemon heard."""
+        return self.state_dir / "unheard_ends"
+
+    @property
     def spool_dir(self) -> Path:
         """What proxies wrote down of requests, one folder a profile, until the daemon has read it."""
         return self.state_dir / "spool"

@@ -94,6 +94,7 @@ async def clown() -> AsyncIterator[Server]:
             agents=nothing,
             providers=nothing,
             proxies=nothing,
+            runs=nothing,
             usage=nothing,
             reports=nothing,
             windows=nothing,

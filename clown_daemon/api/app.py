@@ -17,6 +17,7 @@ from clown_daemon.api.routes import (
     profiles,
     providers,
     proxies,
+    runs,
     stream,
     usage,
 )
@@ -36,6 +37,10 @@ ROUTES = (
     web.post("/api/profiles/{alias}/run", profiles.run_profile),
     web.post("/api/profiles/{alias}/stop", profiles.stop_profile),
     web.get("/api/profiles/{alias}/output", profiles.get_output),
+    web.post("/api/profiles/{alias}/prepare", runs.prepare_launch),
+    web.post("/api/runs", runs.prepare_run),
+    web.put("/api/runs/{id}/started", runs.run_began),
+    web.put("/api/runs/{id}/finished", runs.run_ended),
     # Agents and providers
     web.get("/api/agents", agents.list_agents),
     web.post("/api/agents/detect", agents.detect_agents),

@@ -17,6 +17,8 @@ from clown_daemon.protocol.replies import (
     Detection,
     Message,
     OutputPage,
+    PreparedLaunch,
+    PreparedRun,
     ProfileMessage,
     ProxyLogs,
     RunStarted,
@@ -28,6 +30,9 @@ from clown_daemon.protocol.requests import (
     ImportClaudeQuery,
     ImportUsage,
     OutputQuery,
+    PrepareRun,
+    RunBegan,
+    RunEnded,
     RunProfile,
     SetBudget,
     UpdateProfile,
@@ -108,6 +113,15 @@ class Proxies(Protocol):
     async def change(self, alias: str, settings: ProxySettings) -> ProxySettings: ...
 
 
+class Runs(Protocol):
+    """Runs that own the user's terminal."""
+
+    async def describe(self, alias: str) -> PreparedLaunch: ...
+    async def prepare(self, request: PrepareRun) -> PreparedRun: ...
+    async def began(self, run_id: str, request: RunBegan) -> Message: ...
+    async def ended(self, run_id: str, request: RunEnded) -> Message: ...
+
+
 class Reports(Protocol):
     """What the ledger says."""
 
@@ -174,6 +188,7 @@ class Services:
     agents: Agents
     providers: Providers
     proxies: Proxies
+    runs: Runs
     usage: Usage
     reports: Reports
     windows: Windows

@@ -1,4 +1,4 @@
-"""What every command of `clown-daemon` shares: exit codes, how it is declared, how it answers and complains."""
+"""What every command shares: exit codes, how it is declared, how it answers and complains."""
 
 import argparse
 import json
@@ -63,8 +63,8 @@ def tell(answer: dict[str, object], sentence: str, *, as_json: bool) -> None:
     print(json.dumps(answer) if as_json else sentence)
 
 
-def complain(error: ClownError) -> None:
+def complain(error: ClownError, *, program: str = "clown-daemon") -> None:
     """Print what went wrong, and what to do about it, on standard error."""
-    print(f"clown-daemon: {error}", file=sys.stderr)
+    print(f"{program}: {error}", file=sys.stderr)
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)

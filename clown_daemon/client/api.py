@@ -21,6 +21,8 @@ from clown_daemon.protocol.replies import (
     Health,
     Message,
     OutputPage,
+    PreparedLaunch,
+    PreparedRun,
     ProfileMessage,
     RunStarted,
     RunStopped,
@@ -32,6 +34,9 @@ from clown_daemon.protocol.requests import (
     Dimension,
     ImportUsage,
     Period,
+    PrepareRun,
+    RunBegan,
+    RunEnded,
     RunProfile,
     SessionOrder,
     ShutDown,
@@ -159,6 +164,25 @@ class DaemonApi:
         path = f"/api/profiles/{_part(alias)}/output"
         return await self._get(path, OutputPage, {"after": after, "limit": limit})
 
+    # -- runs that own a terminal --
+
+    async def prepare_launch(self, alias: str) -> PreparedLaunch:
+        """Make a start of a profile's agent ready, its proxy too, and learn how to do it; no run comes of it."""
+        path = f"/api/profiles/{_part(alias)}/prepare"
+        return await self._call("POST", path, PreparedLaunch, seconds=WORK_SECONDS)
+
+    async def prepare_run(self, request: PrepareRun) -> PreparedRun:
+        """Open a run that the caller starts, and learn how."""
+        return await self._call("POST", "/api/runs", PreparedRun, body=request, seconds=WORK_SECONDS)
+
+    async def run_began(self, run_id: str, request: RunBegan) -> Message:
+        """Tell which process a prepared run is."""
+        return await self._call("PUT", f"/api/runs/{_part(run_id)}/started", Message, body=request)
+
+    async def run_ended(self, run_id: str, request: RunEnded) -> Message:
+        """Tell how a run ended, or why it never began."""
+        return await self._call("PUT", f"/api/runs/{_part(run_id)}/finished", Message, body=request)
+
     # -- agents and providers --
 
     async def agents(self) -> tuple[AgentSummary, ...]:
@@ -282,7 +306,7 @@ class DaemonApi:
         A command is sent once more when the connection breaks before the reply: its key keeps it from being carried out
         twice.
         """
-        import httpx  # noqa: PLC0415  # see the module
+        from clown_daemon.client.transport import httpx  # noqa: PLC0415  # see the module
 
         headers = bearer(await self._credentials.current())
         if method in COMMAND_METHODS:
@@ -319,7 +343,7 @@ class DaemonApi:
 
     def _open(self) -> "httpx.AsyncClient":
         if self._client is None:
-            import httpx  # noqa: PLC0415  # see the module
+            from clown_daemon.client.transport import httpx  # noqa: PLC0415  # see the module
 
             checked_url(self.url)
             self._client = httpx.AsyncClient(

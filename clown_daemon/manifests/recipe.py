@@ -35,6 +35,8 @@ class Through(NamedTuple):
     """Without a path: `http://127.0.0.1:8081`."""
     token: str
     """What has to be shown to it; nobody's to see."""
+    token_name: str
+    """What the secret store calls the token."""
     own_login: bool = False
     """Whether the agent logs in by itself: then the token stands in the address, else in the place of the key."""
 
@@ -107,12 +109,14 @@ def make_recipe(
         **(_proxy_values(endpoint, through) if endpoint is not None and through is not None else {}),
     }
     variant = Variant() if endpoint is None else agent.variants.get(endpoint.wire, Variant())
+    # An address that has a token in it is in the environment alone: everybody may read a command line.
+    words = {**values, "base_url": None} if through is not None and through.own_login else values
     return Recipe(
         env=render_env({**agent.profile.env, **variant.env}, values),
         unset=agent.profile.unset,
         args=(
-            *render_args((*agent.launch.args, *variant.args), values),
-            *render_args((*agent.launch.model_args, *variant.model_args), values),
+            *render_args((*agent.launch.args, *variant.args), words),
+            *render_args((*agent.launch.model_args, *variant.model_args), words),
         ),
         files=_files((*agent.profile.files, *variant.files), values, refresh=False),
         fresh_files=_files((*agent.profile.files, *variant.files), values, refresh=True),

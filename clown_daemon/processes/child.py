@@ -146,20 +146,20 @@ async def spawn(command: Command, output: OutputBuffer) -> Child:
             pass_fds=command.descriptors,
         )
     except (OSError, ValueError) as error:
-        raise _spawn_error(command, error) from error
+        raise spawn_error(command.argv[0], command.working_dir, error) from error
     if command.orders is not None:
         child.tell(command.orders)
     return child
 
 
-def _spawn_error(command: Command, error: Exception) -> SpawnError:
-    program = command.argv[0]
+def spawn_error(program: str, working_dir: Path, error: Exception) -> SpawnError:
+    """Put what Popen raised into a sentence."""
     match error:
         # The kernel names no file; Popen names the folder when it is the folder that is missing.
-        case FileNotFoundError() if str(error.filename) != str(command.working_dir):
+        case FileNotFoundError() if str(error.filename) != str(working_dir):
             return SpawnError(f"{program} is not there, or its interpreter is not", missing=True)
         case OSError(strerror=str() as reason):
-            where = f" in {error.filename}" if str(error.filename) == str(command.working_dir) else ""
+            where = f" in {error.filename}" if str(error.filename) == str(working_dir) else ""
             hint = f"check that {error.filename or program} may be used by you"
             return SpawnError(f"{program} could not be started{where}: {reason}", hint=hint)
         case _:

@@ -4,12 +4,12 @@ from clown_daemon.protocol.events import ProfileStarted, ProfileStopped
 from clown_daemon.protocol.resources import RunState
 from clown_daemon.store.database import Transaction
 from clown_daemon.store.profiles import read_profile, set_last_used
-from clown_daemon.store.runs import OpenRun, close_run, insert_run, read_last_sign_of_life, set_running
+from clown_daemon.store.runs import close_run, insert_run, read_last_sign_of_life, set_running
 
 
-def open_run(transaction: Transaction, alias: str, run_id: str) -> None:
+def open_run(transaction: Transaction, alias: str, run_id: str, *, interactive: bool = False) -> None:
     """Write down that a child is about to be spawned; nothing is published of it yet."""
-    insert_run(transaction.connection, run_id, alias, now_ms=transaction.now_ms)
+    insert_run(transaction.connection, run_id, alias, now_ms=transaction.now_ms, interactive=interactive)
 
 
 def record_start(transaction: Transaction, alias: str, run_id: str, *, pid: int, process_start: float | None) -> None:
@@ -31,10 +31,10 @@ def record_failure(transaction: Transaction, alias: str, run_id: str, error: str
     _close(transaction, alias, run_id, "failed", ended_ms=transaction.now_ms, error=error)
 
 
-def record_loss(transaction: Transaction, run: OpenRun) -> None:
+def record_loss(transaction: Transaction, alias: str, run_id: str) -> None:
     """Publish that a run ended while no daemon watched; it counts up to the last sign of a daemon's life."""
     ended_ms = read_last_sign_of_life(transaction.connection)
-    _close(transaction, run.alias, run.run_id, "lost", ended_ms=ended_ms)
+    _close(transaction, alias, run_id, "lost", ended_ms=ended_ms)
 
 
 def _close(

@@ -43,7 +43,8 @@ class Launch:
     working_dir: Path
     secrets: tuple[str, ...] = field(repr=False)
     """Texts in the recipe's environment that are nobody's to see."""
-    proxied: bool
+    secret_name: str | None
+    """What the secret store calls the secret; None where there is none."""
 
     def environ(self, parent: Mapping[str, str]) -> dict[str, str]:
         """The agent's whole environment, for a starter with this one."""
@@ -66,8 +67,13 @@ class Launcher:
         self._find_binary = find_binary
         self._proxies = proxies
 
-    async def prepare(self, profile: Profile, request: RunProfile) -> Launch:
+    async def prepare(self, profile: Profile, request: RunProfile, *, mark: str | None = None) -> Launch:
         """Make a start ready: files are written, the proxy answers.
+
+        Args:
+            profile: whose agent.
+            request: how.
+            mark: stands in the environment instead of the secret; None: the secret itself does.
 
         Raises:
             DomainError: the agent is not installed, its key is gone, its home cannot be used, its proxy does not start.
@@ -85,17 +91,19 @@ class Launcher:
             )
         through = await self._proxies.find(profile.alias)
         # The real key stays with the proxy.
-        recipe = rules.launch_recipe(agent, provider, profile, None if through else api_key, through)
+        secret = through.token if through else api_key
+        shown = None if secret is None else mark or secret
+        given = through._replace(token=shown) if through and shown else None
+        recipe = rules.launch_recipe(agent, provider, profile, None if through else shown, given)
         working_dir = Path(request.working_dir or profile.profile_home)
         await asyncio.to_thread(_make_ready, Path(profile.profile_home), recipe, working_dir)
-        shown = through.token if through else api_key
         return Launch(
             argv=(binary, *recipe.args, *request.args),
             recipe=recipe,
             managed=rules.managed_variables(agent),
             working_dir=working_dir,
-            secrets=() if shown is None else (shown,),
-            proxied=through is not None,
+            secrets=() if secret is None else (secret,),
+            secret_name=None if secret is None else through.token_name if through else profile.alias,
         )
 
     async def _key_of(self, profile: Profile) -> str | None:

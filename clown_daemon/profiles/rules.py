@@ -13,12 +13,14 @@ from clown_daemon.manifests.agent import AgentManifest
 from clown_daemon.manifests.catalogue import Catalogue
 from clown_daemon.manifests.provider import ProviderManifest
 from clown_daemon.manifests.recipe import Recipe, Through, choose_endpoint, fits, make_recipe
+from clown_daemon.profiles.loopback import with_loopback_direct
 from clown_daemon.protocol.names import nearest_name
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import (
     ALIAS_PATTERN,
     MAX_ALIAS_LENGTH,
     MAX_KEY_LENGTH,
+    RunEnded,
     RunProfile,
 )
 from clown_daemon.protocol.resources import MAX_TEXT_LENGTH, UNATTRIBUTED, Profile
@@ -26,7 +28,6 @@ from clown_daemon.redaction import looks_like_key
 
 RUN_VARIABLE = "CLOWN_RUN_ID"
 """Set in every child: a daemon that died between the spawn and writing down the pid finds its child by it."""
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _ALIAS = re.compile(ALIAS_PATTERN)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -145,6 +146,16 @@ def check_run(request: RunProfile) -> None:
         raise _invalid("working_dir: the folder must be an absolute path", "leave it out for the profile's home")
 
 
+def check_end(request: RunEnded) -> None:
+    """Refuse what is no sentence.
+
+    Raises:
+        DomainError: `invalid_field`.
+    """
+    if request.error is not None and len(request.error) > MAX_TEXT_LENGTH:
+        raise _invalid(f"error: at most {MAX_TEXT_LENGTH} characters", "one sentence for people")
+
+
 def launch_recipe(
     manifest: AgentManifest,
     provider: ProviderManifest,
@@ -192,21 +203,7 @@ def launch_environment(recipe: Recipe, managed: Collection[str], parent_environ:
         parent_environ: the environment of who starts it.
     """
     kept = {name: value for name, value in parent_environ.items() if name not in managed}
-    return {**kept, **recipe.env, **_no_proxy(kept)}
-
-
-def _no_proxy(environ: Mapping[str, str]) -> dict[str, str]:
-    """Keep the loopback out of any proxy, in both spellings, beside what the user listed."""
-    upper, lower = environ.get("NO_PROXY"), environ.get("no_proxy")
-    return {
-        "NO_PROXY": _with_loopback(upper if upper is not None else lower),
-        "no_proxy": _with_loopback(lower if lower is not None else upper),
-    }
-
-
-def _with_loopback(listed: str | None) -> str:
-    names = [name.strip() for name in (listed or "").split(",") if name.strip()]
-    return ",".join((*names, *(name for name in LOOPBACK if name not in names)))
+    return {**kept, **recipe.env, **with_loopback_direct(kept)}
 
 
 def _nearest(name: str, known: tuple[str, ...], what: str) -> str:

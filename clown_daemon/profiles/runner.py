@@ -17,20 +17,18 @@ from clown_daemon.processes.child import Command, SpawnError
 from clown_daemon.processes.supervisor import Supervised, Supervisor
 from clown_daemon.processes.tasks import TaskScope
 from clown_daemon.profiles import books, rules
+from clown_daemon.profiles.last_words import LastWords
 from clown_daemon.profiles.launcher import Launcher
 from clown_daemon.profiles.output_tail import lines_of, read_tail, write_tail
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import OutputPage
 from clown_daemon.protocol.requests import OutputQuery, RunProfile
 from clown_daemon.protocol.resources import Profile
-from clown_daemon.store.database import Database, Transaction
+from clown_daemon.store.database import Database
 from clown_daemon.store.runs import OpenRun, read_open_runs
 
 logger = logging.getLogger(__name__)
 
-STORE_RETRY_SECONDS = (0.5, 2.0, 5.0)
-"""Rests before the end of a run is written again when the database refuses; the last one repeats until it does not.
-While the daemon stops there is one try for each, and then the next boot closes the run."""
 CLOSE_SECONDS = 10.0
 """How long the last ends may take to be written at shutdown."""
 
@@ -69,6 +67,7 @@ class Runner:
         self._new_id = new_id
         self._tasks = TaskScope()
         self._active: dict[str, ActiveRun] = {}
+        self._last_words = LastWords(database)
         self._closed = False
 
     @property
@@ -132,10 +131,12 @@ class Runner:
     async def reconcile(self) -> None:
         """Take over the runs that outlived the last daemon, and close those that did not."""
         for run in await self._database.read(read_open_runs):
+            if run.interactive:
+                continue
             process = await self._find_again(run)
             if process is None:
                 logger.info("run %s of %s ended while no daemon watched", run.run_id, run.alias)
-                await self._database.write(partial(books.record_loss, run=run))
+                await self._database.write(partial(books.record_loss, alias=run.alias, run_id=run.run_id))
             elif run.announced:
                 logger.info("run %s of %s goes on, pid %d", run.run_id, run.alias, process.pid)
                 self._watch(ActiveRun(alias=run.alias, run_id=run.run_id, process=process))
@@ -145,7 +146,7 @@ class Runner:
 
     async def close(self) -> None:
         """End all runs at once and write down their ends; nothing is started any more."""
-        self._closed = True
+        self._closed = self._last_words.stopping = True
         await self._supervisor.close()
         await self._tasks.close(CLOSE_SECONDS)
 
@@ -182,7 +183,7 @@ class Runner:
                 # The books know of an open run, and may be ready to hear of its end before the next boot.
                 change = partial(books.record_failure, alias=alias, run_id=run_id, error="its start was refused")
                 what = f"the failed start of run {run_id} of {alias}"
-                self._tasks.start(self._write_surely(change, what, asyncio.Event()), name=what)
+                self._tasks.start(self._last_words.write(change, what, asyncio.Event()), name=what)
             raise
         logger.info("run %s of %s started, pid %d", run_id, alias, process.pid)
         run = ActiveRun(alias=alias, run_id=run_id, process=process)
@@ -201,7 +202,7 @@ class Runner:
             change = partial(
                 books.record_end, alias=run.alias, run_id=run.run_id, exit_code=exit_code, ended_ms=ended_ms
             )
-            await self._write_surely(change, f"the end of run {run.run_id} of {run.alias}", run.settled)
+            await self._last_words.write(change, f"the end of run {run.run_id} of {run.alias}", run.settled)
             logger.info("run %s of %s ended, exit code %s", run.run_id, run.alias, exit_code)
         finally:
             if self._active.get(run.alias) is run:
@@ -216,24 +217,6 @@ class Runner:
             await asyncio.to_thread(write_tail, self._paths.runs_dir, run.alias, run.run_id, run.process.output)
         except OSError as error:
             logger.warning("the output of run %s of %s is not kept: %s", run.run_id, run.alias, error.strerror)
-
-    async def _write_surely(self, change: Callable[[Transaction], None], what: str, refused: asyncio.Event) -> None:
-        """Write until the books take it.
-
-        Raises:
-            StoreUnavailableError: they do not, and the daemon stops.
-        """
-        rests = iter(STORE_RETRY_SECONDS)
-        while True:
-            try:
-                return await self._database.write(change)
-            except StoreUnavailableError as error:
-                logger.warning("%s cannot be written yet: %s", what, error)
-                refused.set()
-                rest = next(rests, None)
-                if rest is None and self._closed:
-                    raise
-            await asyncio.sleep(STORE_RETRY_SECONDS[-1] if rest is None else rest)
 
     async def _find_again(self, run: OpenRun) -> Supervised | None:
         pid, start = run.pid, run.process_start

@@ -5,7 +5,6 @@ that books, keys, folders and children never disagree because a connection broke
 """
 
 import asyncio
-import secrets as randomness
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -21,6 +20,8 @@ from clown_daemon.processes.alias_locks import AliasLocks
 from clown_daemon.processes.supervisor import Supervisor
 from clown_daemon.processes.tasks import TaskScope
 from clown_daemon.profiles import homes, rules
+from clown_daemon.profiles.interactive import InteractiveRuns, new_run_id
+from clown_daemon.profiles.interactive_run import InteractiveRun
 from clown_daemon.profiles.launcher import Launcher, Proxies
 from clown_daemon.profiles.output_tail import tail_file
 from clown_daemon.profiles.runner import CLOSE_SECONDS, ActiveRun, Runner
@@ -37,10 +38,6 @@ from clown_daemon.store.database import Database, Transaction
 T = TypeVar("T")
 
 
-def _new_run_id() -> str:
-    return randomness.token_hex(8)
-
-
 class ProfileService:
     """All commands and queries of profiles. Call `reconcile` before the first of them and `close` after the last."""
 
@@ -53,19 +50,22 @@ class ProfileService:
         supervisor: Supervisor,
         paths: Paths,
         environ: Mapping[str, str],
-        find_binary: Callable[[str], Awaitable[str | None]],
+        launcher: Launcher,
+        interactive: InteractiveRuns,
+        locks: AliasLocks,
         proxies: Proxies,
-        new_id: Callable[[], str] = _new_run_id,
+        new_id: Callable[[], str] = new_run_id,
     ) -> None:
         self._catalogue = catalogue
         self._database = database
         self._secrets = secrets
         self._paths = paths
+        self._interactive = interactive
         self._proxies = proxies
-        self._locks = AliasLocks()
+        self._locks = locks
         self._tasks = TaskScope()
         self._runner = Runner(
-            launcher=Launcher(catalogue=catalogue, secrets=secrets, find_binary=find_binary, proxies=proxies),
+            launcher=launcher,
             database=database,
             supervisor=supervisor,
             paths=paths,
@@ -76,7 +76,7 @@ class ProfileService:
     @property
     def active_runs(self) -> int:
         """How many agents run now."""
-        return self._runner.count
+        return self._runner.count + self._interactive.count
 
     async def list(self, agent: str | None = None) -> tuple[ProfileSummary, ...]:
         """All profiles, or those of one agent, sorted by alias."""
@@ -144,16 +144,18 @@ class ProfileService:
         return await self._take_turn(alias, self._run(alias, request))
 
     async def stop(self, alias: str) -> RunStopped:
-        """End a profile's run with its whole process group.
+        """End a profile's runs, each with its whole process group.
 
         Raises:
             DomainError: `unknown_profile`, or `profile_not_running`.
         """
         # The turn ends before the agent does: its end may take as long as the grace.
-        run = await self._take_turn(alias, self._running(alias))
-        exit_code = await self._tasks.finish(self._runner.stop(run), name=f"stop of {alias}")
-        told = "its exit code is not known" if exit_code is None else f"exit code {exit_code}"
-        return RunStopped(run_id=run.run_id, exit_code=exit_code, message=f"{alias} stopped, {told}")
+        runs = await self._take_turn(alias, self._running(alias))
+        ending = [self._tasks.start(self._end(run), name=f"stop of {alias}") for run in runs]
+        codes = await asyncio.shield(asyncio.gather(*ending))
+        told = "its exit code is not known" if codes[-1] is None else f"exit code {codes[-1]}"
+        more = f", and {len(codes) - 1} more" if len(codes) > 1 else ""
+        return RunStopped(run_id=runs[-1].run_id, exit_code=codes[-1], message=f"{alias} stopped, {told}{more}")
 
     async def output(self, alias: str, query: OutputQuery) -> OutputPage:
         """What the newest run printed.
@@ -167,11 +169,13 @@ class ProfileService:
         """Bring folders and runs in line with the books; once, at boot, before anything else."""
         aliases = await self._database.read(store.read_aliases)
         await asyncio.to_thread(homes.settle, self._paths.profiles_dir, aliases)
+        await self._interactive.reconcile()
         await self._runner.reconcile()
 
     async def close(self) -> None:
         """End every run and write down their ends."""
         await self._runner.close()
+        await self._interactive.close()
         await self._tasks.close(CLOSE_SECONDS)
 
     async def _take_turn(self, alias: str, work: Awaitable[T]) -> T:
@@ -278,7 +282,7 @@ class ProfileService:
 
     async def _delete(self, alias: str) -> Message:
         profile = await self._read(alias)
-        if self._runner.find(alias) is not None:
+        if self._runner.find(alias) is not None or self._interactive.of(alias):
             raise DomainError(ProblemCode.PROFILE_RUNNING, f"{alias} runs; it is not deleted", hint="stop it first")
         home = Path(profile.profile_home)
         aside = await asyncio.to_thread(_put_aside, self._paths.profiles_dir, home)
@@ -298,12 +302,19 @@ class ProfileService:
         run = await self._runner.start(await self._read(alias), request)
         return RunStarted(run_id=run.run_id, pid=run.process.pid)
 
-    async def _running(self, alias: str) -> ActiveRun:
+    async def _running(self, alias: str) -> tuple[ActiveRun | InteractiveRun, ...]:
         await self._read(alias)
         run = self._runner.find(alias)
-        if run is None:
+        begun = (each for each in self._interactive.of(alias) if each.begun.is_set())
+        runs = (*begun, *(() if run is None else (run,)))
+        if not runs:
             raise DomainError(ProblemCode.PROFILE_NOT_RUNNING, f"{alias} does not run", hint="run it first")
-        return run
+        return runs
+
+    async def _end(self, run: ActiveRun | InteractiveRun) -> int | None:
+        if isinstance(run, InteractiveRun):
+            return await self._interactive.stop(run)
+        return await self._runner.stop(run)
 
     async def _read(self, alias: str) -> Profile:
         return await self._database.read(partial(store.find_profile, alias=alias))

@@ -15,6 +15,8 @@ from clown_daemon.protocol.replies import (
     Health,
     Message,
     OutputPage,
+    PreparedLaunch,
+    PreparedRun,
     ProfileMessage,
     ProxyLogs,
     RunStarted,
@@ -29,8 +31,11 @@ from clown_daemon.protocol.requests import (
     ImportUsage,
     MetricsQuery,
     OutputQuery,
+    PrepareRun,
     ProfilesQuery,
     ProxyLogsQuery,
+    RunBegan,
+    RunEnded,
     RunProfile,
     SetBudget,
     ShutDown,
@@ -65,6 +70,13 @@ from clown_daemon.protocol.usage_reports import SessionPage, UsageExport, UsageS
 OF_USAGE = (ProblemCode.UNKNOWN_PROFILE, ProblemCode.UNKNOWN_AGENT, ProblemCode.UNKNOWN_PROVIDER)
 """Of calls that narrow the ledger down."""
 
+_LAUNCH = (
+    ProblemCode.UNKNOWN_PROFILE,
+    ProblemCode.AGENT_NOT_INSTALLED,
+    ProblemCode.SPAWN_FAILED,
+    ProblemCode.PORT_TAKEN,
+    ProblemCode.PROXY_FAILED,
+)
 _PROXY = (ProblemCode.UNKNOWN_PROFILE, ProblemCode.INCOMPATIBLE_PROVIDER)
 
 ENDPOINTS: tuple[Endpoint, ...] = (
@@ -362,6 +374,58 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         data=Message,
         problems=(ProblemCode.UNKNOWN_BUDGET,),
         example="/api/budgets/total:day:usd",
+    ),
+    # -- runs that own the user's terminal
+    Endpoint(
+        method="POST",
+        path="/api/profiles/{alias}/prepare",
+        name="prepare_launch",
+        group="runs",
+        summary="Make a start of a profile's agent ready, and say how to do it.",
+        note="Its home is made and its proxy answers. No run comes of it, and no secret is in the reply.",
+        data=PreparedLaunch,
+        problems=_LAUNCH,
+        acts_outside=True,
+    ),
+    Endpoint(
+        method="POST",
+        path="/api/runs",
+        name="prepare_run",
+        group="runs",
+        summary="Open a run that the caller starts in a terminal of its own.",
+        note="It must begin within a minute; any number of them may go on at once. No secret is in the reply.",
+        body=PrepareRun,
+        data=PreparedRun,
+        status=201,
+        problems=_LAUNCH,
+        example_body=PrepareRun(alias="my-project", args=("-p", "say hi")),
+    ),
+    Endpoint(
+        method="PUT",
+        path="/api/runs/{id}/started",
+        name="run_began",
+        group="runs",
+        summary="Say which process a prepared run is.",
+        note="`id` is the `run_id` of the reply that prepared it. `ProfileStarted` follows, and the daemon watches the "
+        "process.",
+        body=RunBegan,
+        data=Message,
+        problems=(ProblemCode.UNKNOWN_RUN, ProblemCode.RUN_BEGUN),
+        example="/api/runs/5b1c0f6a3d2e4f70/started",
+        example_body=RunBegan(pid=12345),
+    ),
+    Endpoint(
+        method="PUT",
+        path="/api/runs/{id}/finished",
+        name="run_ended",
+        group="runs",
+        summary="Say how a run ended, or why it never began.",
+        note="`ProfileStopped` follows. Of a run whose end nobody tells, the exit code is null.",
+        body=RunEnded,
+        data=Message,
+        problems=(ProblemCode.UNKNOWN_RUN,),
+        example="/api/runs/5b1c0f6a3d2e4f70/finished",
+        example_body=RunEnded(exit_code=0),
     ),
     # -- proxies
     Endpoint(

@@ -39,6 +39,8 @@ from clown_daemon.protocol.replies import (
     Message,
     OutputLine,
     OutputPage,
+    PreparedLaunch,
+    PreparedRun,
     ProfileMessage,
     ProxyLogs,
     RunStarted,
@@ -477,6 +479,21 @@ REPLIES: dict[str, object] = {
     ),
     "ProfileMessage": ProfileMessage(alias="my-project", message="Profile my-project was created."),
     "Message": Message(message="Profile my-project was deleted."),
+    "PreparedLaunch": PreparedLaunch(
+        argv=("/usr/local/bin/claude",),
+        env={"ANTHROPIC_AUTH_TOKEN": "\u27e8clown:secret\u27e9"},
+        unset=("ANTHROPIC_API_KEY",),
+        working_dir="/home/dev/project",
+        secret="work proxy",  # noqa: S106  # which secret, not the secret
+    ),
+    "PreparedRun": PreparedRun(
+        run_id="5b1c0f6a3d2e4f70",
+        argv=("/usr/local/bin/claude", "-p", "say hi"),
+        env={"ANTHROPIC_AUTH_TOKEN": "\u27e8clown:secret\u27e9", "CLOWN_RUN_ID": "5b1c0f6a3d2e4f70"},
+        unset=("ANTHROPIC_API_KEY",),
+        working_dir="/home/dev/project",
+        secret="work proxy",  # noqa: S106  # which secret, not the secret
+    ),
     "RunStarted": RunStarted(run_id="run-1", pid=12345),
     "RunStopped": RunStopped(run_id="run-1", exit_code=-15, message="The run was ended by SIGTERM."),
     "OutputPage": OutputPage(

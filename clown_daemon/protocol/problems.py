@@ -31,6 +31,8 @@ class ProblemCode(StrEnum):
     PROFILE_EXISTS = "profile_exists"
     PROFILE_RUNNING = "profile_running"
     PROFILE_NOT_RUNNING = "profile_not_running"
+    UNKNOWN_RUN = "unknown_run"
+    RUN_BEGUN = "run_begun"
     PROXY_RUNNING = "proxy_running"
     PROXY_NOT_RUNNING = "proxy_not_running"
     PROXY_FAILED = "proxy_failed"
@@ -73,6 +75,8 @@ STATUS: dict[ProblemCode, int] = {
     ProblemCode.PROFILE_EXISTS: 409,
     ProblemCode.PROFILE_RUNNING: 409,
     ProblemCode.PROFILE_NOT_RUNNING: 409,
+    ProblemCode.UNKNOWN_RUN: 404,
+    ProblemCode.RUN_BEGUN: 409,
     ProblemCode.PROXY_RUNNING: 409,
     ProblemCode.PROXY_NOT_RUNNING: 409,
     ProblemCode.PROXY_FAILED: 500,
@@ -116,6 +120,8 @@ MEANING: dict[ProblemCode, str] = {
     ProblemCode.PROFILE_EXISTS: "The alias is taken.",
     ProblemCode.PROFILE_RUNNING: "The profile runs.",
     ProblemCode.PROFILE_NOT_RUNNING: "The profile does not run.",
+    ProblemCode.UNKNOWN_RUN: "There is no such interactive run under way.",
+    ProblemCode.RUN_BEGUN: "The run has begun already.",
     ProblemCode.PROXY_RUNNING: "The profile's proxy runs.",
     ProblemCode.PROXY_NOT_RUNNING: "The profile's proxy does not run.",
     ProblemCode.PROXY_FAILED: "The profile's proxy did not start; the sentence has its last words.",

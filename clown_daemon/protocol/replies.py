@@ -83,6 +83,29 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     version: str
 
 
+SECRET_MARK = "\u27e8clown:secret\u27e9"  # noqa: S105  # stands where a secret goes, is none
+"""Stands in the environment of a prepared start, to be replaced by whoever may read the secret store."""
+
+
+class PreparedLaunch(msgspec.Struct, frozen=True, kw_only=True):
+    """The reply of `POST /api/profiles/{alias}/prepare`: how to start a profile's agent. No secret is in it."""
+
+    argv: tuple[str, ...]
+    env: dict[str, str]
+    """To set. Where a secret goes stands a mark, `\u27e8clown:secret\u27e9`."""
+    unset: tuple[str, ...]
+    """Variables that must not reach the agent, sorted; `env` comes after."""
+    working_dir: str
+    secret: str | None
+    """What the mark stands for, as the secret store names it; with a proxy its token, never the key. Null: nothing."""
+
+
+class PreparedRun(PreparedLaunch, frozen=True, kw_only=True):
+    """The reply of `POST /api/runs`: an interactive run is in the books, and this is how to start it."""
+
+    run_id: str
+
+
 class ProxyLogs(msgspec.Struct, frozen=True, kw_only=True):
     """The reply of `GET /api/proxy/{alias}/logs`: the newest lines, oldest first; no body and no key is ever in one."""
 

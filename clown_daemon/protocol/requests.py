@@ -91,6 +91,32 @@ class ChangeProxy(ProxySettings, frozen=True, kw_only=True, forbid_unknown_field
     """The body of `PUT /api/proxy/{alias}/settings`: all of the settings; what is left out is the default."""
 
 
+class PrepareRun(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `POST /api/runs`."""
+
+    alias: Alias
+    args: tuple[Annotated[str, _text(pattern=_NO_NUL)], ...] = ()
+    """The agent's arguments."""
+    working_dir: Folder | None = None
+    """An absolute path; null is the profile's home."""
+
+
+class RunBegan(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `PUT /api/runs/{id}/started`."""
+
+    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    """Of the agent, which leads a process group of its own."""
+
+
+class RunEnded(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The body of `PUT /api/runs/{id}/finished`."""
+
+    exit_code: Annotated[int, Meta(ge=-255, le=255)] | None = None
+    """The exit status, or minus the number of the signal that ended it; null when it never started."""
+    error: Annotated[str, _text(maxLength=MAX_TEXT_LENGTH)] | None = None
+    """Why it never started, in one sentence."""
+
+
 class ProxyLogsQuery(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The query of `GET /api/proxy/{alias}/logs`."""
 

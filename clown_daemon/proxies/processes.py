@@ -150,7 +150,7 @@ class Processes:
     async def through(self, alias: str, port: int) -> Through:
         """How an agent finds the proxy of its profile."""
         own_login = uses_own_login(await self._party(alias))
-        return Through(f"http://{HOST}:{port}", await self.token(alias), own_login)
+        return Through(f"http://{HOST}:{port}", await self.token(alias), _token_name(alias), own_login=own_login)
 
     async def token(self, alias: str) -> str:
         """What agents have to show the proxy of a profile; the same for ever."""

@@ -1,4 +1,4 @@
-"""Rows of profiles and their resources: a profile always comes with its newest run.
+"""Rows of profiles and their resources: a profile always comes with a run, the newest of those that go on, else of all.
 
 A run that is only being started is not part of the resource: nothing told about it yet, and a snapshot must hold
 exactly what the events up to its number said.
@@ -18,8 +18,9 @@ _SELECT = """
 SELECT p.alias, p.agent_id, p.provider_id, p.endpoint_id, p.model, p.created_ms, p.last_used_ms, p.home, p.has_api_key,
        r.run_id, r.state, r.pid, r.started_ms, r.ended_ms, r.exit_code, r.interactive, r.error
 FROM profiles AS p
-LEFT JOIN runs AS r ON r.number = (
-    SELECT number FROM runs WHERE runs.alias = p.alias AND runs.state != 'starting' ORDER BY number DESC LIMIT 1
+LEFT JOIN runs AS r ON r.number = coalesce(
+    (SELECT max(number) FROM runs WHERE runs.alias = p.alias AND runs.state != 'starting' AND runs.ended_ms IS NULL),
+    (SELECT number FROM runs WHERE runs.alias = p.alias AND runs.state != 'starting' ORDER BY number DESC LIMIT 1)
 )
 """
 

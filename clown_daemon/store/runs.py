@@ -19,14 +19,19 @@ class OpenRun:
     pid: int | None
     process_start: float | None
     """Epoch seconds; with the pid it names the process."""
+    interactive: bool
+    """Whether it owns a terminal: then it is not the daemon's child."""
     announced: bool
     """Whether its start was published."""
 
 
-def insert_run(connection: sqlite3.Connection, run_id: str, alias: str, *, now_ms: int) -> None:
+def insert_run(
+    connection: sqlite3.Connection, run_id: str, alias: str, *, now_ms: int, interactive: bool = False
+) -> None:
     """Open a run that is about to be spawned, and let go of the oldest of the profile."""
     connection.execute(
-        "INSERT INTO runs (run_id, alias, state, started_ms) VALUES (?, ?, 'starting', ?)", (run_id, alias, now_ms)
+        "INSERT INTO runs (run_id, alias, state, started_ms, interactive) VALUES (?, ?, 'starting', ?, ?)",
+        (run_id, alias, now_ms, interactive),
     )
     connection.execute(
         "DELETE FROM runs WHERE alias = ? AND ended_ms IS NOT NULL AND number <= ("
@@ -65,7 +70,8 @@ def close_run(
 def read_open_runs(connection: sqlite3.Connection) -> tuple[OpenRun, ...]:
     """All open runs, newest first."""
     rows = connection.execute(
-        "SELECT run_id, alias, pid, process_start, state FROM runs WHERE ended_ms IS NULL ORDER BY number DESC"
+        "SELECT run_id, alias, pid, process_start, state, interactive FROM runs"
+        " WHERE ended_ms IS NULL ORDER BY number DESC"
     )
     return tuple(
         OpenRun(
@@ -73,6 +79,7 @@ def read_open_runs(connection: sqlite3.Connection) -> tuple[OpenRun, ...]:
             alias=row["alias"],
             pid=row["pid"],
             process_start=row["process_start"],
+            interactive=bool(row["interactive"]),
             announced=row["state"] != "starting",
         )
         for row in rows

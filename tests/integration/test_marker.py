@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import json
 import secrets
 import sys
 from collections.abc import AsyncIterator
@@ -26,9 +27,10 @@ from tests.support.waiting import until
 AGENT = """\
 #!/bin/sh
 [ "$1" = --version ] && { echo "1.2.3"; exit 0; }
-echo "the key is $KEYED_API_KEY" >&2
+[ "$1" = once ] || echo "the key is $KEYED_API_KEY" >&2
 echo "$KEYED_API_KEY"
 env
+[ "$1" = once ] && exit
 sleep 60
 """
 MANIFEST = """\
@@ -156,6 +158,25 @@ async def say_nonsense(connection: ClientConnection, secret: str) -> None:
     await connection.send(f'{{"action": "subscribe", "events": ["*"], "{secret}": 1}}')
 
 
+async def start_in_terminals(session: Session) -> None:
+    """Make starts ready, and start one; the key is in the environment of the agent alone."""
+    assert await session.call("POST", "/api/profiles/work/prepare") == 200
+    assert await session.call("POST", "/api/runs", {"alias": "work", "args": ["hi"]}) == 201
+    run_id = json.loads(session.heard[-1][1].partition(b"\n\n")[2])["data"]["run_id"]
+    assert await session.call("PUT", f"/api/runs/{run_id}/finished", {"error": "it was not started"}) == 200
+    for command in (("run", "work", "--", "once"), ("env", "work")):
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "clown_daemon.cli.clown", *command),
+            env=session.daemon.environ,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,  # the agent prints its key, and `env` is there to do so
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await process.communicate()
+        assert process.returncode == 0, said
+        session.heard.append((f"clown {command[0]}", said))
+
+
 async def live(session: Session, key: str, second_key: str) -> None:
     """Everything that a person does with one profile, and everything that may be asked."""
     daemon = session.daemon
@@ -165,6 +186,9 @@ async def live(session: Session, key: str, second_key: str) -> None:
     assert await session.call("GET", "/api/profiles/work/output") == 200
     assert await session.call("PATCH", "/api/profiles/work", {"api_key": second_key}) == 200
     assert await session.call("POST", "/api/profiles/work/stop") == 200
+    await start_in_terminals(session)
+    assert await session.call("PUT", "/api/proxy/work/settings", {"enabled": True}) == 200
+    await start_in_terminals(session)
     assert await session.call("POST", "/api/usage/import-claude") in {200, 202}
     for path in (
         *("/api/profiles", "/api/profiles/work", "/api/profiles/work/output", "/api/agents", "/api/agents/keyed"),
@@ -223,6 +247,8 @@ async def test_a_key_and_the_token_are_found_where_they_are_kept_and_nowhere_els
     assert leaks(key, everywhere) == []
     assert leaks(second_key, everywhere) == [f"{store}: plain"]
     assert leaks(token, everywhere) == [f"{paths.token_file.relative_to(tmp_path)}: plain"]
+    proxy_token = json.loads(paths.secrets_file.read_bytes())["work proxy"]
+    assert leaks(proxy_token, everywhere) == [f"{store}: plain"]
     # What was looked through is what there was: the agent printed its key, and it is blanked.
     assert any(b"the key is [secret]" in content for _, content in session.heard)
     assert any(b"clown_daemon" in line for line in seen)

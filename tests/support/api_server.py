@@ -27,6 +27,8 @@ from clown_daemon.protocol.replies import (
     Detection,
     Message,
     OutputPage,
+    PreparedLaunch,
+    PreparedRun,
     ProfileMessage,
     ProxyLogs,
     RunStarted,
@@ -38,6 +40,9 @@ from clown_daemon.protocol.requests import (
     ImportClaudeQuery,
     ImportUsage,
     OutputQuery,
+    PrepareRun,
+    RunBegan,
+    RunEnded,
     RunProfile,
     UpdateProfile,
     UsageExportQuery,
@@ -209,6 +214,22 @@ class FakeProxies:
         return settings
 
 
+class FakeRuns:
+    """Every run can be prepared, and nothing comes of it."""
+
+    async def describe(self, alias: str) -> PreparedLaunch:
+        return PreparedLaunch(argv=(alias,), env={}, unset=(), working_dir="/", secret=None)
+
+    async def prepare(self, request: PrepareRun) -> PreparedRun:
+        return PreparedRun(run_id="1", argv=request.args, env={}, unset=(), working_dir="/", secret=None)
+
+    async def began(self, run_id: str, request: RunBegan) -> Message:
+        return Message(message=f"{run_id} began as {request.pid}")
+
+    async def ended(self, run_id: str, request: RunEnded) -> Message:
+        return Message(message=f"{run_id} ended with {request.exit_code}")
+
+
 class FakeReports:
     """Knows an empty ledger; an export of the model `boom` breaks amid its rows."""
 
@@ -349,6 +370,7 @@ async def running_api(
         agents=FakeAgents(),
         providers=FakeCatalogue({"anthropic": FakeProvider("anthropic"), "zed": FakeProvider("zed")}),
         proxies=FakeProxies(),
+        runs=FakeRuns(),
         usage=FakeUsage(),
         reports=FakeReports(),
         windows=WindowService(database=database, clock=clock),

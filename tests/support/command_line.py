@@ -4,9 +4,11 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import pytest
 
 PATIENCE_SECONDS = 60
 
@@ -31,6 +33,15 @@ async def clown_daemon(environ: Mapping[str, str], *arguments: str, cwd: Path) -
     )
     out, err = await asyncio.wait_for(process.communicate(), PATIENCE_SECONDS)
     return Ran(process.returncode or 0, out.decode(), err.decode())
+
+
+def ended_by_parser(main: Callable[[list[str]], int], arguments: list[str], capsys: pytest.CaptureFixture[str]) -> Ran:
+    """Run a command line, in this process, that its parser ends: it asks for help, or is wrong."""
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert isinstance(caught.value.code, int)
+    out, err = capsys.readouterr()
+    return Ran(caught.value.code, out, err)
 
 
 def without_reader(program: Sequence[str], environ: Mapping[str, str]) -> subprocess.CompletedProcess[str]:

@@ -9,8 +9,13 @@ from clown_daemon.clock import ManualClock
 from clown_daemon.manifests.agent import AgentManifest, LaunchRules, ProfileFile, ProfileRules
 from clown_daemon.manifests.catalogue import Catalogue
 from clown_daemon.manifests.provider import ProviderManifest
+from clown_daemon.manifests.recipe import Through
 from clown_daemon.paths import Paths
+from clown_daemon.processes.alias_locks import AliasLocks
 from clown_daemon.processes.supervisor import Supervisor
+from clown_daemon.profiles.interactive import InteractiveRuns
+from clown_daemon.profiles.interactive_run import Patience
+from clown_daemon.profiles.launcher import Launcher, Proxies
 from clown_daemon.profiles.secrets import SecretStore
 from clown_daemon.profiles.service import ProfileService
 from clown_daemon.protocol import codec
@@ -48,10 +53,16 @@ CATALOGUE = Catalogue(
 )
 
 
+PATIENT = Patience(tell_seconds=60.0)
+"""Nobody is late on a slow machine."""
+HASTY = Patience(begin_seconds=0.05, tell_seconds=0.05)
+"""For what nobody will do."""
+
+
 class NoProxies:
     """No profile has a proxy."""
 
-    async def find(self, alias: str) -> None:  # noqa: ARG002  # what is called
+    async def find(self, alias: str) -> Through | None:  # noqa: ARG002  # what is called
         return None
 
     async def changed(self, alias: str) -> None:
@@ -72,6 +83,7 @@ class Bench:
     supervisor: Supervisor
     secrets: SecretStore
     service: ProfileService
+    runs: InteractiveRuns
     events: list[Event] = field(default_factory=list)
 
     def script(self, text: str) -> None:
@@ -97,7 +109,14 @@ def write_agent(folder: Path, text: str) -> Path:
     return program
 
 
-async def open_bench(folder: Path, *, environ: Mapping[str, str] | None = None, installed: bool = True) -> Bench:
+async def open_bench(
+    folder: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    installed: bool = True,
+    patience: Patience = PATIENT,
+    proxies: Proxies | None = None,
+) -> Bench:
     """Build a service whose files are all below the folder; opening it twice is a restart of the daemon."""
     paths = Paths.from_environment({"CLOWN_HOME": str(folder / "clown")})
     paths.state_dir.mkdir(parents=True, exist_ok=True)
@@ -114,6 +133,17 @@ async def open_bench(folder: Path, *, environ: Mapping[str, str] | None = None, 
     database = await open_database(paths.database_file, clock, announce)
     supervisor = Supervisor(stop_grace_seconds=0.5, drain_seconds=0.3)
     secrets = SecretStore(paths, find_backend=None)
+    proxies = proxies or NoProxies()
+    launcher = Launcher(catalogue=CATALOGUE, secrets=secrets, find_binary=find_binary, proxies=proxies)
+    locks = AliasLocks()
+    runs = InteractiveRuns(
+        launcher=launcher,
+        database=database,
+        locks=locks,
+        paths=paths,
+        stop_grace_seconds=0.5,
+        patience=patience,
+    )
     service = ProfileService(
         catalogue=CATALOGUE,
         database=database,
@@ -121,8 +151,10 @@ async def open_bench(folder: Path, *, environ: Mapping[str, str] | None = None, 
         supervisor=supervisor,
         paths=paths,
         environ={"PATH": os.environ["PATH"], **(environ or {})},
-        find_binary=find_binary,
-        proxies=NoProxies(),
+        launcher=launcher,
+        interactive=runs,
+        locks=locks,
+        proxies=proxies,
     )
     return Bench(
         folder=folder,
@@ -132,5 +164,6 @@ async def open_bench(folder: Path, *, environ: Mapping[str, str] | None = None, 
         supervisor=supervisor,
         secrets=secrets,
         service=service,
+        runs=runs,
         events=events,
     )

@@ -24,7 +24,7 @@ class Terminal:
         self, command: Sequence[str], environ: Mapping[str, str], *, columns: int = 120, lines: int = 40
     ) -> None:
         self.master, slave = os.openpty()
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+        _set_size(slave, columns, lines)
         self.settings_before = termios.tcgetattr(slave)
         self.output = b""
         self.slave = slave
@@ -69,9 +69,17 @@ class Terminal:
         """The terminal's settings now."""
         return list(termios.tcgetattr(self.slave))
 
+    def resize(self, *, columns: int, lines: int) -> None:
+        """Change the window's size."""
+        _set_size(self.slave, columns, lines)
+
     def hang_up(self) -> None:
         """Close the terminal."""
         for descriptor in (self.slave, self.master):
             if descriptor >= 0:
                 os.close(descriptor)
         self.slave = self.master = -1
+
+
+def _set_size(terminal: int, columns: int, lines: int) -> None:
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))

@@ -8,7 +8,7 @@ import pytest
 
 from clown_daemon import __version__
 from clown_daemon.cli.daemon import main
-from tests.support.command_line import without_reader
+from tests.support.command_line import ended_by_parser, without_reader
 from tests.support.real_daemon import clean_environment
 
 COMMANDS = ("start", "stop", "restart", "status", "prices", "token")
@@ -39,15 +39,11 @@ def test_stopping_what_does_not_run_is_no_failure(capsys: pytest.CaptureFixture[
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_that_tells_its_exit_codes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main([command, "--help"])
-    assert caught.value.code == 0
-    text = capsys.readouterr().out
+    code, text, _ = ended_by_parser(main, [command, "--help"], capsys)
+    assert code == 0
     assert text.startswith(f"usage: clown-daemon {command}")
     assert "exit codes:" in text
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    assert f"\n    {command} " in capsys.readouterr().out
+    assert f"\n    {command} " in ended_by_parser(main, ["--help"], capsys).out
 
 
 @pytest.mark.parametrize(
@@ -62,10 +58,9 @@ def test_every_command_has_help_that_tells_its_exit_codes(command: str, capsys: 
 def test_wrong_use_is_one_sentence_and_exit_2(
     arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as caught:
-        main(arguments)
-    assert caught.value.code == 2
-    assert sentence in capsys.readouterr().err
+    code, _, said = ended_by_parser(main, arguments, capsys)
+    assert code == 2
+    assert sentence in said
 
 
 @pytest.mark.parametrize(

@@ -125,6 +125,7 @@ def test_codex_gets_a_provider_of_ours_that_is_valid_toml(catalogue: Catalogue) 
     assert settings == {
         "model_provider": "clown",
         "model": 'odd"model',
+        "features": {"plugins": False, "apps": False},
         "model_providers": {
             "clown": {
                 "name": "clown",

@@ -2,11 +2,13 @@
 
 from pathlib import PurePosixPath
 
+import msgspec
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from clown_daemon.errors import DomainError
+from clown_daemon.manifests.agent import LaunchRules
 from clown_daemon.manifests.recipe import Through
 from clown_daemon.profiles.rules import (
     check_alias,
@@ -101,16 +103,25 @@ def test_the_environment_is_the_profiles_own() -> None:
 
 
 def test_behind_a_proxy_the_agent_gets_its_address_and_token_alone() -> None:
-    environ = environment({}, a_profile(endpoint_id="eu"), None, Through("http://127.0.0.1:8081", "local-token"))
+    environ = environment(
+        {}, a_profile(endpoint_id="eu"), None, Through("http://127.0.0.1:8081", "local-token", "work proxy")
+    )
     assert environ["FAKE_KEY"] == "local-token"
     assert environ["FAKE_URL"] == "http://127.0.0.1:8081"
 
 
 def test_behind_a_proxy_with_a_login_of_its_own_the_token_stands_in_the_address() -> None:
-    through = Through("http://127.0.0.1:8081", "local-token", own_login=True)
+    through = Through("http://127.0.0.1:8081", "local-token", "work proxy", own_login=True)
     environ = environment({"FAKE_KEY": "the user's own"}, a_profile(endpoint_id="eu"), None, through)
     assert environ["FAKE_URL"] == "http://127.0.0.1:8081/p/local-token"
     assert "FAKE_KEY" not in environ
+
+
+def test_an_address_with_a_token_is_in_no_command_line() -> None:
+    agent = msgspec.structs.replace(FAKE, launch=LaunchRules(args=("-p", ("--url", "{base_url}"))))
+    through = Through("http://127.0.0.1:8081", "local-token", "work proxy")
+    assert launch_recipe(agent, ACME, a_profile(), None, through).args == ("-p", "--url", "http://127.0.0.1:8081")
+    assert launch_recipe(agent, ACME, a_profile(), None, through._replace(own_login=True)).args == ("-p",)
 
 
 def test_a_variable_without_a_value_is_not_taken_from_the_parent() -> None:
