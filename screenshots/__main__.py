@@ -13,7 +13,8 @@ from pathlib import Path
 
 from clown_tui.app import dashboard
 from clown_tui.settings import Settings
-from tests.support.real_daemon import RealDaemon, running_daemon, until
+from tests.support.real_daemon import RealDaemon, running_daemon
+from tests.support.waiting import until
 
 HERE = Path(__file__).parent
 SIZES = ((120, 40), (80, 24))
@@ -74,6 +75,9 @@ async def _seed(daemon: RealDaemon) -> None:
         detail = await daemon.ask("GET", f"/api/profiles/{alias}")
         if alias in RESPONSES:
             _write_logs(Path(detail["profile_home"]) / ".claude", alias, model, RESPONSES[alias], now)
+    await daemon.ask("POST", "/api/budgets", {"period": "day", "limit_usd": 5})
+    for alias in ("work", "review"):
+        await daemon.ask("POST", f"/api/proxy/{alias}/start")
     _write_logs(daemon.root / "home" / ".claude", "loose", "claude-sonnet-4-5", 5, now)
     for alias, args in RUNNING.items():
         await daemon.ask("POST", f"/api/profiles/{alias}/run", {"args": args})
