@@ -4,12 +4,17 @@ from clown_daemon.protocol.events import ProfileStarted, ProfileStopped
 from clown_daemon.protocol.resources import RunState
 from clown_daemon.store.database import Transaction
 from clown_daemon.store.profiles import read_profile, set_last_used
+from clown_daemon.store.proxied_runs import begin_proxied_run, end_proxied_run
 from clown_daemon.store.runs import close_run, insert_run, read_last_sign_of_life, set_running
 
 
-def open_run(transaction: Transaction, alias: str, run_id: str, *, interactive: bool = False) -> None:
-    """Write down that a child is about to be spawned; nothing is published of it yet."""
+def open_run(
+    transaction: Transaction, alias: str, run_id: str, *, interactive: bool = False, proxied: bool = False
+) -> None:
+    """Write down that a child is about to be spawned, behind its proxy or not; nothing is published of it yet."""
     insert_run(transaction.connection, run_id, alias, now_ms=transaction.now_ms, interactive=interactive)
+    if proxied:
+        begin_proxied_run(transaction.connection, run_id, alias, now_ms=transaction.now_ms)
 
 
 def record_start(transaction: Transaction, alias: str, run_id: str, *, pid: int, process_start: float | None) -> None:
@@ -47,6 +52,7 @@ def _close(
     exit_code: int | None = None,
     error: str | None = None,
 ) -> None:
+    end_proxied_run(transaction.connection, run_id, ended_ms=ended_ms)
     seconds = close_run(transaction.connection, run_id, state, ended_ms=ended_ms, exit_code=exit_code, error=error)
     stopped = ProfileStopped(alias=alias, exit_code=exit_code, runtime_secs=seconds, run_id=run_id, error=error)
     transaction.record(stopped, read_profile(transaction.connection, alias))

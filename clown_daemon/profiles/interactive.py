@@ -173,7 +173,8 @@ class InteractiveRuns:
         async with self._locks.of(request.alias):
             launch = await self._launch(request.alias, RunProfile(args=request.args, working_dir=request.working_dir))
             run = InteractiveRun(alias=request.alias, run_id=self._new_id())
-            await self._database.write(partial(books.open_run, alias=run.alias, run_id=run.run_id, interactive=True))
+            open_run = partial(books.open_run, interactive=True, proxied=launch.proxied)
+            await self._database.write(partial(open_run, alias=run.alias, run_id=run.run_id))
         self._watch(run)
         return PreparedRun(
             run_id=run.run_id,

@@ -18,7 +18,7 @@ from clown_daemon.processes.supervisor import Supervised, Supervisor
 from clown_daemon.processes.tasks import TaskScope
 from clown_daemon.profiles import books, rules
 from clown_daemon.profiles.last_words import LastWords
-from clown_daemon.profiles.launcher import Launcher
+from clown_daemon.profiles.launcher import Launch, Launcher
 from clown_daemon.profiles.output_tail import lines_of, read_tail, write_tail
 from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import OutputPage
@@ -94,9 +94,10 @@ class Runner:
                 hint="stop it first, or make a second profile",
             )
         run_id = self._new_id()
-        command = await self._prepare(profile, request, run_id)
-        await self._database.write(partial(books.open_run, alias=profile.alias, run_id=run_id))
-        process = await self._spawn(profile, run_id, command)
+        launch = await self._launcher.prepare(profile, request)
+        open_run = partial(books.open_run, alias=profile.alias, run_id=run_id, proxied=launch.proxied)
+        await self._database.write(open_run)
+        process = await self._spawn(profile, run_id, self._command(launch, run_id))
         return await self._announce(profile.alias, run_id, process)
 
     async def stop(self, run: ActiveRun) -> int | None:
@@ -150,8 +151,7 @@ class Runner:
         await self._supervisor.close()
         await self._tasks.close(CLOSE_SECONDS)
 
-    async def _prepare(self, profile: Profile, request: RunProfile, run_id: str) -> Command:
-        launch = await self._launcher.prepare(profile, request)
+    def _command(self, launch: Launch, run_id: str) -> Command:
         return Command(
             argv=launch.argv,
             environ={**launch.environ(self._environ), rules.RUN_VARIABLE: run_id},

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from clown_daemon.proxies.records import Record
-from clown_daemon.store.ledger import Response
+from clown_daemon.store.ledger import PROXY, Response
 from clown_daemon.store.proxies import Traffic
 from clown_daemon.store.response_keys import input_counts, message_key, response_key
 
@@ -44,7 +44,7 @@ def _response(record: Record) -> Response | None:
     if counts is None or record.kind == "begin" or record.call != "generate":
         return None
     return Response(
-        source="proxy",
+        source=PROXY,
         agent_id=record.agent_id,
         key=_key(record),
         provider=record.provider or UNKNOWN,

@@ -6,6 +6,11 @@ Pure. One response is one row, however often and wherever it is told: `Response.
 
 from typing import Literal, NamedTuple
 
+from clown_daemon.protocol.resources import UNATTRIBUTED
+
+PROXY = "proxy"
+"""The source of what a proxy metered: the answer itself, not what an agent makes of it."""
+
 ServiceTier = Literal["standard", "fast", "priority", "flex", "batch"]
 """How a request was served; each has prices of its own."""
 
@@ -91,20 +96,21 @@ def merge(kept: Entry, seen: Entry) -> Entry:
     """Join two witnesses of one response: `kept` was there first and owns it.
 
     The larger output is right, since a log also holds the beginnings of a streamed response; the day is that of the
-    first time the response was seen. What only one of them knows is kept.
+    first time the response was seen. What only one of them knows is kept, and a proxy knows whose profile it serves.
     """
     right, other = (seen, kept) if _is_right(seen.response, kept.response) else (kept, seen)
     response = right.response._replace(
         agent_id=kept.response.agent_id,
-        session=kept.response.session,
-        project=kept.response.project,
-        parent_session=kept.response.parent_session,
+        session=kept.response.session or seen.response.session,
+        project=kept.response.project or seen.response.project,
+        parent_session=kept.response.parent_session or seen.response.parent_session,
         at_ms=min(kept.response.at_ms, seen.response.at_ms),
         sidechain=kept.response.sidechain and seen.response.sidechain,
         response_id=right.response.response_id or other.response.response_id,
         twin=right.response.twin or other.response.twin,
     )
-    return Entry(response, right.costs, kept.profile)
+    unclaimed = kept.profile == UNATTRIBUTED and seen.response.source == PROXY
+    return Entry(response, right.costs, seen.profile if unclaimed else kept.profile)
 
 
 def _is_right(one: Response, other: Response) -> bool:
@@ -115,10 +121,11 @@ def _is_right(one: Response, other: Response) -> bool:
 
 
 def _rank(response: Response) -> tuple[int | bool | str, ...]:
-    """Larger is right; past the first two only so that the order of reading never matters."""
+    """Larger is right; past the first three only so that the order of reading never matters."""
     return (
         response.output_tokens,
         response.complete,
+        response.source == PROXY,
         response.cache_read_tokens,
         response.cache_write_1h_tokens,
         response.cache_write_5m_tokens,

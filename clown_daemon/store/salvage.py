@@ -1,4 +1,4 @@
-"""What can still be read of a damaged database: profiles, runs, budgets and the ledger, into a new one.
+"""What can still be read of a damaged database: profiles, runs, proxies, budgets and the ledger, into a new one.
 
 Each table is read from its beginning up to the first page that cannot be read, then from its end back. The new tables
 have the same schema, which is brought up to date afterwards; sums are made again from rows. Agents are detected anew.
@@ -23,7 +23,7 @@ MOST_BYTES = 64 * 1024**3
 """A header that tells of more is damaged itself."""
 
 TABLES = (
-    *("profiles", "runs", "budgets"),
+    *("profiles", "runs", "budgets", "proxies", "proxied_runs"),
     *("usage_series", "usage_sessions", "usage_projects", "usage_price_tables", "usage_records"),
 )
 """What is saved; older schemas have not all of them."""

@@ -18,6 +18,7 @@ from clown_daemon.protocol.resources import UsageImport
 from clown_daemon.store.database import Database, Transaction
 from clown_daemon.store.ledger import Entry, Response
 from clown_daemon.store.positions import Position
+from clown_daemon.store.proxied_runs import without_proxied
 from clown_daemon.store.usage import (
     Added,
     Unpriced,
@@ -109,7 +110,7 @@ class Recorder:
         def change(transaction: Transaction) -> Mapping[str, Recorded]:
             began = time.monotonic()
             added = {
-                source: add_entries(transaction.connection, (entry for part in some for entry in part.entries))
+                source: add_entries(transaction.connection, _news(transaction, some))
                 for source, some in _by_source(parts).items()
             }
             for part in parts:
@@ -224,6 +225,11 @@ def tell_added(transaction: Transaction, added: Mapping[str, Added], zone: tzinf
         )
         transaction.record(event, read_one_profile_usage(transaction.connection, profile, transaction.now_ms, zone))
     record_crossings(transaction, added.keys(), zone, imported=imported)
+
+
+def _news(transaction: Transaction, parts: Iterable[Part]) -> Sequence[Entry]:
+    """The entries of parts that no proxy tells."""
+    return without_proxied(transaction.connection, [entry for part in parts for entry in part.entries])
 
 
 def _read_positions(connection: sqlite3.Connection) -> dict[LogName, Position]:

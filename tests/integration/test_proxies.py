@@ -1,15 +1,18 @@
 """Proxies of a real daemon: what is told of them, and that nobody who asks through one notices what befalls it."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tests.support.metered import KEY, LAST_CHUNK, Metered, metered, stream_pieces
+from tests.support.metered import KEY, LAST_CHUNK, MODEL, Metered, metered, stream_pieces
 from tests.support.raw_upstream import ask
 from tests.support.waiting import until
 
@@ -383,3 +386,54 @@ async def test_a_run_starts_its_proxy_and_the_agent_sees_the_proxy_alone(tmp_pat
         assert "127.0.0.1" in environ["NO_PROXY"]
         bench.answer(1)
         assert (await ask(status["port"], bench.request(status["port"]))).status == 200
+
+
+def logged(number: int, request_id: str | None) -> str:
+    """A line of Claude Code's log, of now: a response whose input it tells otherwise than the provider billed it."""
+    message = {"id": f"msg_{number}", "model": MODEL, "usage": {"input_tokens": 7, "output_tokens": 3}}
+    line = {
+        "type": "assistant",
+        "timestamp": datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "sessionId": "s1",
+        "cwd": "/home/dev/project",
+        "message": {**message, "role": "assistant", "stop_reason": "end_turn"},
+        **({} if request_id is None else {"requestId": request_id}),
+    }
+    return json.dumps(line) + "\n"
+
+
+@pytest.mark.parametrize("log_first", [True, False])
+async def test_what_an_agent_logs_behind_its_proxy_counts_once(bench: Metered, *, log_first: bool) -> None:
+    await bench.daemon.ask("PUT", "/api/proxy/work/settings", {"enabled": True})
+    await bench.daemon.ask("POST", "/api/profiles/work/run", {"args": []})
+    port = (await bench.daemon.ask("GET", "/api/proxy/status/work"))["port"]
+    home = Path((await bench.daemon.ask("GET", "/api/profiles/work"))["profile_home"])
+    log = home / ".claude" / "projects" / "p" / "s.jsonl"
+    log.parent.mkdir(parents=True)
+
+    async def counted(total: tuple[int, int]) -> bool:
+        return await bench.totals() == total
+
+    async def write_log() -> None:
+        # The second one has no id that the proxy saw, too; the third happened without it.
+        log.write_text(logged(1, "req_1") + logged(2, None))
+
+    if log_first:
+        await write_log()
+        await until(partial(counted, (7, 3)))
+    for number in (1, 2):
+        bench.answer(number)
+        await bench.ask(port)
+    await until(partial(counted, (200, 40)))
+    if not log_first:
+        await write_log()
+
+    async def has_project() -> bool:
+        report = await bench.daemon.ask("GET", "/api/usage?period=all&by=project")
+        return "/home/dev/project" in json.dumps(report)
+
+    await until(has_project)
+    await bench.daemon.ask("POST", "/api/profiles/work/stop")
+    with log.open("a") as out:
+        out.write(logged(3, None))
+    await until(partial(counted, (207, 43)))

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clown_daemon.protocol.resources import UNATTRIBUTED
 from clown_daemon.store.ledger import Costs, Entry, Response, merge
 from tests.support.ledger import response
 
@@ -37,6 +38,31 @@ def test_what_one_witness_alone_knows_is_kept() -> None:
     proxy = entry(twin=None, response_id="msg_1", output_tokens=9, source="proxy")
     for merged in (merge(log, proxy), merge(proxy, log)):
         assert (merged.response.twin, merged.response.response_id, merged.response.source) == ("t", "msg_1", "proxy")
+
+
+@pytest.mark.parametrize("log_first", [True, False])
+def test_what_a_proxy_cannot_know_comes_from_the_log(log_first: bool) -> None:
+    log = entry(session="s1", project="/a", parent_session="s0")
+    proxy = entry(session="", project=None, source="proxy")
+    merged = (merge(log, proxy) if log_first else merge(proxy, log)).response
+    assert (merged.session, merged.project, merged.parent_session) == ("s1", "/a", "s0")
+
+
+@pytest.mark.parametrize("log_first", [True, False])
+def test_on_a_tie_the_proxy_is_right(log_first: bool) -> None:
+    log, proxy = entry(provider="anthropic", model="a", pico=1), entry(provider="zai", source="proxy", pico=2)
+    merged = merge(log, proxy) if log_first else merge(proxy, log)
+    assert (merged.response.provider, merged.costs) == ("zai", proxy.costs)
+
+
+@pytest.mark.parametrize("log_first", [True, False])
+def test_a_proxy_knows_whose_profile_it_serves(log_first: bool) -> None:
+    log, proxy = entry(UNATTRIBUTED), entry("work", source="proxy")
+    assert (merge(log, proxy) if log_first else merge(proxy, log)).profile == "work"
+
+
+def test_a_proxy_takes_nothing_away_from_another_profile() -> None:
+    assert merge(entry("play"), entry("work", source="proxy")).profile == "play"
 
 
 def test_a_response_is_a_main_one_if_any_witness_says_so() -> None:
