@@ -193,10 +193,12 @@ async def _build(
         ledger=usage,
         is_busy=lambda: bool(proxies.active),
     )
+    budgets = BudgetService(database=database, clock=clock)
     proxies = open_proxies(
         database=database,
         secrets=secrets,
         party=partial(_party, database, catalogue, secrets),
+        refusal=budgets.refusal,
         paths=paths,
         environ=environ,
         port_range=config.proxy_port_range,
@@ -242,7 +244,7 @@ async def _build(
         supervisor=supervisor,
         usage=usage,
         windows=WindowService(database=database, clock=clock),
-        budgets=BudgetService(database=database, clock=clock),
+        budgets=budgets,
         pruner=Pruner(database=database, clock=clock, limits=_limits(config)),
     )
 
@@ -331,6 +333,7 @@ async def _live(
             tasks.create_task(health.keep("usage following", parts.usage.follow), name="usage.follow"),
             tasks.create_task(health.keep("metering", parts.spools.watch), name="spools.watch"),
             tasks.create_task(health.keep("looking after proxies", parts.proxies.watch), name="proxies.watch"),
+            tasks.create_task(health.keep("hard budgets", parts.proxies.watch_budgets), name="proxies.budgets"),
             tasks.create_task(health.keep("pruning of old events", parts.pruner.watch), name="retention"),
             tasks.create_task(health.keep("token following", parts.gate.follow_token), name="token.follow"),
             tasks.create_task(health.watch(), name="health"),

@@ -45,6 +45,8 @@ class Launch:
     """Texts in the recipe's environment that are nobody's to see."""
     secret_name: str | None
     """What the secret store calls the secret; None where there is none."""
+    proxied: bool
+    """Whether the agent asks its proxy instead of the provider."""
 
     def environ(self, parent: Mapping[str, str]) -> dict[str, str]:
         """The agent's whole environment, for a starter with this one."""
@@ -104,6 +106,7 @@ class Launcher:
             working_dir=working_dir,
             secrets=() if secret is None else (secret,),
             secret_name=None if secret is None else through.token_name if through else profile.alias,
+            proxied=through is not None,
         )
 
     async def _key_of(self, profile: Profile) -> str | None:

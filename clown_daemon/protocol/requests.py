@@ -259,6 +259,8 @@ class SetBudget(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     """All four classes of tokens added up."""
     thresholds: Annotated[tuple[Threshold, ...], Meta(max_length=MAX_THRESHOLDS)] = (80, 100)
     """Per cent of the limit at which to tell; none at all makes a budget that is only shown."""
+    hard: bool = False
+    """Whether proxies refuse requests that it counts once it is spent, until the period ends or it is raised."""
 
 
 RULES: dict[str, dict[str, object]] = {

@@ -514,6 +514,8 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
     """The instant at which the period that `crossed` speaks of began in the user's time zone."""
     crossed: tuple[int, ...] = ()
     """Thresholds that were reached in that period, ascending. They stay when a correction lowers what was spent."""
+    hard: bool = False
+    """Whether proxies refuse requests that it counts once it is spent."""
 
 
 class BudgetReport(Budget, frozen=True, kw_only=True):

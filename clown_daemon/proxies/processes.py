@@ -46,6 +46,7 @@ class Processes:
         diary: where starts are written down.
         secrets: keeps the token of each proxy.
         party: answers a profile with all that it stands for, its key too; raises `DomainError` `unknown_profile`.
+        refusal: answers why a profile, of an agent, may not spend anything now; None when it may.
         paths: where spools and logs are.
         environ: of the proxy processes.
         supervisor: has them as children.
@@ -58,6 +59,7 @@ class Processes:
         diary: Diary,
         secrets: Secrets,
         party: Callable[[str], Awaitable[Party]],
+        refusal: Callable[[str, str], Awaitable[str | None]],
         paths: Paths,
         environ: Mapping[str, str],
         supervisor: Supervisor,
@@ -66,6 +68,9 @@ class Processes:
         self._diary = diary
         self._secrets = secrets
         self._party = party
+        self._refusal = refusal
+        self._told: dict[str, tuple[str, str | None]] = {}
+        """The agent of each proxy, and the refusal that it was told last."""
         self._paths = paths
         self._environ = environ
         self._supervisor = supervisor
@@ -79,7 +84,15 @@ class Processes:
         """
         own = await self._party(alias)
         others = {name: await self._party(name) for name in named_profiles(settings) if name != alias}
-        return make_instructions(own, others, settings, await self.token(alias))
+        refusal = await self._refusal(alias, own.profile.agent_id)
+        return make_instructions(own, others, settings, await self.token(alias), refusal=refusal)
+
+    async def is_up_to_date(self, alias: str) -> bool:
+        """Whether a running proxy knows what may be spent now."""
+        if alias not in self._told:
+            return False
+        agent_id, told = self._told[alias]
+        return told == await self._refusal(alias, agent_id)
 
     async def launch(self, alias: str, listening: socket.socket) -> Supervised:
         """Start a process and wait until it answers.
@@ -106,6 +119,7 @@ class Processes:
         except BaseException:
             await self._supervisor.stop(started)
             raise
+        self._told[alias] = (instructions.agent_id, instructions.refusal)
         return started
 
     async def adopt(self, living: store.Living) -> Supervised | None:
@@ -145,6 +159,7 @@ class Processes:
         except (OSError, TimeoutError, aiohttp.ClientError) as error:
             logger.warning("the proxy of %s was not told of a change: %s", alias, type(error).__name__)
             return False
+        self._told[alias] = (instructions.agent_id, instructions.refusal)
         return True
 
     async def through(self, alias: str, port: int) -> Through:
@@ -163,6 +178,7 @@ class Processes:
 
     async def forget(self, alias: str) -> None:
         """Remove the token and the logs of a profile that is gone."""
+        self._told.pop(alias, None)
         await self._secrets.delete(_token_name(alias))
         await asyncio.to_thread(_remove_logs, self.log_file(alias))
 

@@ -42,6 +42,8 @@ logger = logging.getLogger(__name__)
 STOP_GRACE_SECONDS = 4.5
 """A little more than a proxy gives its streams to end."""
 CLOSE_SECONDS = 10.0
+BUDGET_SECONDS = 0.5
+"""How long a proxy may go on once a hard budget is spent."""
 LOOK_SECONDS = 10.0
 MISSES_ALLOWED = 3
 """A proxy that does not answer so often in a row is ended, and so started again."""
@@ -230,6 +232,15 @@ class ProxyService:
                     misses[alias] = 0
                     await self._processes.end(process)
 
+    async def watch_budgets(self) -> None:
+        """Tell running proxies for ever when a hard budget is spent, and when it is not any more."""
+        while True:
+            await asyncio.sleep(BUDGET_SECONDS)
+            for alias in list(self._keepers):
+                with contextlib.suppress(DomainError):  # it is being deleted
+                    if not await self._processes.is_up_to_date(alias):
+                        await self._turn(alias, self._reload(alias))
+
     async def close(self) -> None:
         """Stop every proxy; none is left."""
         with contextlib.suppress(DomainError):
@@ -391,6 +402,7 @@ def open_proxies(
     database: Database,
     secrets: Secrets,
     party: Callable[[str], Awaitable[Party]],
+    refusal: Callable[[str, str], Awaitable[str | None]],
     paths: Paths,
     environ: Mapping[str, str],
     port_range: tuple[int, int],
@@ -407,6 +419,7 @@ def open_proxies(
             diary=diary,
             secrets=secrets,
             party=party,
+            refusal=refusal,
             paths=paths,
             environ=environ,
             supervisor=supervisor,

@@ -54,6 +54,8 @@ class BudgetRow(NamedTuple):
     crossed: tuple[int, ...] = ()
     crossed_in: str = ""
     """The name of the term that `crossed` belongs to."""
+    hard: bool = False
+    """Whether proxies refuse requests once it is spent."""
 
     @property
     def amount(self) -> int:
@@ -88,6 +90,7 @@ class BudgetRow(NamedTuple):
             thresholds=self.thresholds,
             start_ms=term.start_ms,
             crossed=self.crossed_during(term),
+            hard=self.hard,
         )
 
 
@@ -104,8 +107,21 @@ def find_row(connection: sqlite3.Connection, budget_id: str) -> BudgetRow | None
 
 def put_row(connection: sqlite3.Connection, budget: BudgetRow) -> None:
     """Write a budget, new or not."""
-    values = (*budget[:6], *(_joined(percents) for percents in (budget.thresholds, budget.crossed)), budget.crossed_in)
-    connection.execute("INSERT OR REPLACE INTO budgets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    percents = (_joined(budget.thresholds), _joined(budget.crossed))
+    values = (*budget[:6], *percents, budget.crossed_in, budget.hard)
+    connection.execute("INSERT OR REPLACE INTO budgets VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def read_spent_hard(
+    connection: sqlite3.Connection, profile: str, agent_id: str, now_ms: int, zone: tzinfo
+) -> BudgetRow | None:
+    """A hard budget that counts what a profile spends and is spent now; the first by id, None where none is."""
+    for budget in read_rows(connection):
+        if not budget.hard or budget.profile not in {None, profile} or budget.agent_id not in {None, agent_id}:
+            continue
+        if budget.spent(read_spent(connection, budget, term_of(budget.period, now_ms, zone))) >= budget.amount:
+            return budget
+    return None
 
 
 def delete_row(connection: sqlite3.Connection, budget_id: str) -> None:
@@ -136,4 +152,4 @@ def _joined(percents: Iterable[int]) -> str:
 
 def _budget(row: sqlite3.Row) -> BudgetRow:
     percents = {name: tuple(map(int, row[name].split())) for name in ("thresholds", "crossed")}
-    return BudgetRow(**{**dict(row), **percents})
+    return BudgetRow(**{**dict(row), **percents, "hard": bool(row["hard"])})

@@ -21,7 +21,16 @@ from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.replies import Message
 from clown_daemon.protocol.requests import LEAST_LIMIT_USD, MAX_LIMIT_USD, SetBudget
 from clown_daemon.protocol.resources import BudgetReport
-from clown_daemon.store.budgets import BudgetRow, delete_row, find_row, put_row, read_rows, read_spent, term_of
+from clown_daemon.store.budgets import (
+    BudgetRow,
+    delete_row,
+    find_row,
+    put_row,
+    read_rows,
+    read_spent,
+    read_spent_hard,
+    term_of,
+)
 from clown_daemon.store.database import Database, Transaction
 from clown_daemon.store.usage_spans import Only
 from clown_daemon.store.usage_sums import PICO_PER_USD
@@ -63,6 +72,14 @@ class BudgetService:
             return report_of(transaction.connection, budget, transaction.now_ms, zone)
 
         return await self._database.write(change)
+
+    async def refusal(self, profile: str, agent_id: str) -> str | None:
+        """Answer why nothing may be spent by a profile now, in a sentence for who runs its agent; None when it may."""
+        now_ms, zone = self._clock.now_ms(), self._clock.zone
+        spent = await self._database.read(
+            lambda connection: read_spent_hard(connection, profile, agent_id, now_ms, zone)
+        )
+        return None if spent is None else refusal_of(spent)
 
     async def delete(self, budget_id: str) -> Message:
         """Delete a budget.
@@ -107,7 +124,16 @@ def budget_of(request: SetBudget) -> BudgetRow:
         limit_pico=None if limit_usd is None else picodollars(limit_usd),
         limit_tokens=limit_tokens,
         thresholds=tuple(sorted(set(request.thresholds))),
+        hard=request.hard,
     )
+
+
+def refusal_of(budget: BudgetRow) -> str:
+    """Say that a hard budget is spent."""
+    of = f" of {budget.profile or budget.agent_id}" if budget.profile or budget.agent_id else ""
+    limit = f"{budget.amount:,} tokens" if budget.limit_pico is None else f"${budget.amount / PICO_PER_USD:,.2f}"
+    term = "today" if budget.period == "day" else "this month"
+    return f"Clown: the hard budget{of} for {term} is spent ({limit}). Raise it, or wait for the next {budget.period}."
 
 
 def _given(value: T | UnsetType) -> T | None:

@@ -437,3 +437,39 @@ async def test_what_an_agent_logs_behind_its_proxy_counts_once(bench: Metered, *
     with log.open("a") as out:
         out.write(logged(3, None))
     await until(partial(counted, (207, 43)))
+
+
+async def test_a_spent_hard_budget_is_refused_in_the_providers_shape_until_it_is_raised(bench: Metered) -> None:
+    port = (await bench.start_proxy())["port"]
+    budget = {"profile": "work", "period": "day", "limit_tokens": 100, "hard": True}
+    await bench.daemon.ask("POST", "/api/budgets", budget)
+    bench.answer(1)
+    assert (await bench.ask(port)).status == 200
+
+    async def status() -> int:
+        return (await bench.ask(port)).status
+
+    async def refused() -> bool:
+        bench.provider.answers.clear()
+        bench.answer(1)  # the same response: what passes before the proxy knows adds nothing
+        return await status() == 429
+
+    await until(refused)
+    heard = await bench.ask(port)
+    error = json.loads(heard.body)["error"]
+    assert error["type"] == "rate_limit_error"
+    assert error["message"].startswith("Clown: the hard budget of work for today is spent (100 tokens).")
+    assert ("x-should-retry", "false") in heard.headers
+    asked = len(bench.provider.asked)
+    again = await bench.daemon.ask("POST", "/api/proxy/work/restart")
+    assert await status() == 429  # a process that is started knows it too
+    assert len(bench.provider.asked) == asked
+    await bench.daemon.ask("POST", "/api/budgets", {**budget, "limit_tokens": 1_000_000})
+
+    async def passes() -> bool:
+        bench.provider.answers.clear()
+        bench.answer(2)
+        return await status() == 200
+
+    await until(passes)
+    assert (await bench.proxy())["pid"] == again["pid"]

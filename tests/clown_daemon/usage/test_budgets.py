@@ -14,7 +14,7 @@ from clown_daemon.protocol.problems import ProblemCode
 from clown_daemon.protocol.requests import SetBudget
 from clown_daemon.protocol.timestamps import epoch_ms
 from clown_daemon.store.agents import put_agent
-from clown_daemon.usage.budgets import budget_of, picodollars
+from clown_daemon.usage.budgets import budget_of, picodollars, refusal_of
 from tests.support.dashboard_state import an_agent
 from tests.support.spending import Spending, spending
 
@@ -189,3 +189,52 @@ async def test_a_report_of_nothing_is_nothing_and_not_unknown(purse: Spending) -
     report = await purse.limit(1000)
     assert (report.spent_usd, report.spent_tokens, report.percent) == (0.0, 0, 0.0)
     assert (report.burn_usd_per_hour, report.projected_usd, report.projected_tokens) == (0.0, 0.0, 0)
+
+
+@pytest.mark.parametrize(
+    ("parts", "what", "period"),
+    [
+        ({}, "for today is spent ($10.00)", "day"),
+        ({"agent_id": "claude", "limit_usd": Decimal("0.5")}, "of claude for today is spent ($0.50)", "day"),
+        (
+            {"profile": "work", "period": "month", "limit_usd": UNSET, "limit_tokens": 5_000},
+            "of work for this month is spent (5,000 tokens)",
+            "month",
+        ),
+    ],
+)
+def test_a_refusal_says_what_is_spent(parts: dict[str, Any], what: str, period: str) -> None:
+    sentence = f"Clown: the hard budget {what}. Raise it, or wait for the next {period}."
+    assert refusal_of(budget_of(asked(**parts))) == sentence
+
+
+async def test_a_hard_budget_that_is_spent_refuses_until_its_period_ends(purse: Spending) -> None:
+    await purse.limit(1_000, hard=True)
+    await purse.spend(999, profile="work")
+    assert await purse.budgets.refusal("work", "claude") is None
+    await purse.spend(1, profile="work")
+    assert "$10.00" in str(await purse.budgets.refusal("work", "claude"))
+    purse.clock.advance(12 * HOUR_MS / 1000)
+    assert await purse.budgets.refusal("work", "claude") is None
+
+
+async def test_a_hard_budget_refuses_whom_it_counts(purse: Spending) -> None:
+    await purse.spend(0, profile="work", agent_id="claude")
+    await purse.limit(1_000, hard=True, profile="work")
+    await purse.limit(1_000, hard=True, period="month", agent_id="claude")
+    await purse.limit(1_000, period="month")
+    await purse.spend(1_000, profile="work", agent_id="claude")
+    assert "of work for today" in str(await purse.budgets.refusal("work", "codex"))
+    assert "of claude for this month" in str(await purse.budgets.refusal("play", "claude"))
+    assert await purse.budgets.refusal("play", "codex") is None
+
+
+async def test_a_raised_or_softened_budget_refuses_no_more(purse: Spending) -> None:
+    await purse.limit(1_000, hard=True)
+    await purse.spend(1_000)
+    assert await purse.budgets.refusal("work", "claude") is not None
+    await purse.limit(2_000, hard=True)
+    assert await purse.budgets.refusal("work", "claude") is None
+    report = await purse.limit(500, hard=False)
+    assert not report.hard
+    assert await purse.budgets.refusal("work", "claude") is None
