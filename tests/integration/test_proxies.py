@@ -279,7 +279,8 @@ async def test_a_proxy_that_died_with_its_daemon_is_told_as_stopped(bench: Meter
     await until(lambda: bench.children() == [])
     await bench.daemon.start()
     assert (await bench.proxy())["status"] == "stopped"
-    assert (await bench.events())[-2:][0][0] in {"ProxyStopped", "ProxyMetered"}
+    # What it metered may be read before its end is told, or after.
+    assert "ProxyStopped" in [event[0] for event in (await bench.events())[-2:]]
 
     async def metered_and_tidy() -> bool:
         return await bench.totals() == (100, 20) and not list(bench.daemon.state_dir.glob("spool/*/*"))
