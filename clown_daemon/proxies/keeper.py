@@ -107,6 +107,7 @@ class Keeper:
         old = self.process
         if old is None:
             raise SpawnError("it is being started anew already")
+        self._restarts.forget()
         self._replacing = asyncio.get_running_loop().create_future()
         ending = asyncio.ensure_future(self._end(old))
         try:

@@ -140,10 +140,13 @@ class Exchange:
     ) -> None:
         async for piece in response.content.iter_any():
             passed = piece if remover is None else remover.feed(piece)
-            if passed:
-                await back.write(passed)
-            if meter is not None and meter.feed(piece):
-                self._page.learned(meter.measured)
+            try:
+                if passed:
+                    await back.write(passed)
+            finally:
+                # Billed also when the agent went away over it.
+                if meter is not None and meter.feed(piece):
+                    self._page.learned(meter.measured)
         if remover is not None and (rest := remover.finish()):
             await back.write(rest)
 
